@@ -43,7 +43,7 @@ def test_every_cheap_check_is_a_part_of_readyz(panel: Panel) -> None:
     words = {check.name: "unused" if check.name in UNUSED else "ok" for check in CHECKS}
     assert body["parts"] == words
     assert body["details"] == {
-        "worker": "here:1 executes, which began just now; no try has ended",
+        "worker": "here:1 executes passes; it began just now, and no try has ended yet",
         "chatwoot_webhooks": "no secret set; none has ever come",
         "plugin_hooks": "none has ever come",
         "agents": "none has ever come",

@@ -234,7 +234,7 @@ def test_a_program_with_faulty_settings_names_all_faults_and_ends_with_2(command
         "CHATWOOT_API_TOKEN": "hunter2 hunter2",
         "CHATWOOT_ACCOUNT_ID": "none",
     }
-    ended = subprocess.run(
+    process = subprocess.run(
         COMMANDS[command],
         cwd=ROOT,
         env=environ,
@@ -243,17 +243,17 @@ def test_a_program_with_faulty_settings_names_all_faults_and_ends_with_2(command
         timeout=60,
         check=False,
     )
-    assert ended.returncode == 2
+    assert process.returncode == 2
     for name in RIGHT:
-        assert name in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert "hunter2" not in ended.stdout + ended.stderr
+        assert name in process.stderr
+    assert "Traceback" not in process.stderr
+    assert "hunter2" not in process.stdout + process.stderr
 
 
 def test_gunicorn_with_faulty_settings_ends_instead_of_starting_again_and_again() -> None:
     command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"]
     environ = {"PATH": os.environ["PATH"]}
-    ended = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=ROOT,
         env=environ,
@@ -262,5 +262,5 @@ def test_gunicorn_with_faulty_settings_ends_instead_of_starting_again_and_again(
         timeout=20,
         check=False,
     )
-    assert ended.returncode != 0
-    assert ended.stderr.count("The settings are not right") == 1
+    assert process.returncode != 0
+    assert process.stderr.count("The settings are not right") == 1

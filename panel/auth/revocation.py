@@ -15,7 +15,7 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-UNANSWERED_SECONDS = 10.0  # how long a silent database is not asked again
+UNANSWERED_SECONDS = 10.0  # the time for which a silent database is not asked again
 
 agent_generations = Table(
     "agent_generations",

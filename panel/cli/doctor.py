@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,13 +18,14 @@ from typing import Any
 import click
 
 from panel.cli.doctor_setup import examine_setup
-from panel.cli.output import FOUND, IDENTIFIER, echo, format_time, plain_command
+from panel.cli.output import FOUND, IDENTIFIER, count_noun, echo, format_time, plain_command
 from panel.doctor import arrival, back_office, chatwoot, delivery, lists, settings, state, work
-from panel.doctor.diagnosis import FAULT, OK, STATES, Diagnosis, Examination
+from panel.doctor.diagnosis import FAULT, OK, STATES, WARNING, Diagnosis, Examination
 from panel.services import Services, services
 
 AGAIN_SECONDS = 10.0
 MARGIN_SECONDS = 5.0
+PLURALS = {FAULT: "faults", WARNING: "warnings"}
 DATABASE_SECONDS = 8.0  # SQLite itself reports a locked database after five
 
 EXAMINATIONS = (
@@ -99,9 +101,9 @@ def doctor(sample: int | None, deliver: bool, watch: bool, as_json: bool) -> Non
 
 def _report(rows: Sequence[Examination], as_json: bool) -> bool:
     """Examine and print; returns whether all is well."""
-    begun = time.monotonic()
+    started_at = time.monotonic()
     results = examine_all(services(), rows)
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started_at
     echo(_make_value(results, seconds), as_json, lambda: _draw(results, seconds))
     return all(result.worst == OK for result in results)
 
@@ -129,9 +131,9 @@ def examine_beside(shared: Services, rows: Sequence[Examination]) -> list[Examin
     ]
     for thread in threads:
         thread.start()
-    begun = time.monotonic()
+    started_at = time.monotonic()
     for row, thread in zip(rows, threads, strict=True):
-        thread.join(max(0.0, begun + row.seconds - time.monotonic()))
+        thread.join(max(0.0, started_at + row.seconds - time.monotonic()))
     return [ExaminationResult(row, diagnoses.get(row.name) or _tell_late(row)) for row in rows]
 
 
@@ -144,8 +146,8 @@ def _tell_late(row: Examination) -> tuple[Diagnosis, ...]:
 def examine_outside(shared: Services) -> dict[str, Any]:
     """Return the present results of the examinations that `/readyz` does not have itself."""
     rows = [row for row in EXAMINATIONS if row.name not in state.SHARED_CHECKS]
-    begun = time.monotonic()
-    return _make_value(examine_beside(shared, rows), time.monotonic() - begun)
+    started_at = time.monotonic()
+    return _make_value(examine_beside(shared, rows), time.monotonic() - started_at)
 
 
 def _examine(
@@ -184,7 +186,6 @@ def _draw(results: Sequence[ExaminationResult], seconds: float) -> Iterator[str]
                     yield f"{'':<27} -> {diagnosis.fix}"
     well = [result.examination.name for result in results if result.worst == OK]
     yield f"{OK:<8} {', '.join(well)}"
-    counted = ", ".join(
-        f"{sum(result.worst == grade for result in results)} {grade}" for grade in STATES
-    )
-    yield f"{len(results)} checks: {counted}; {seconds:.1f} s"
+    counts = Counter(result.worst for result in results)
+    words = [count_noun(counts[grade], grade, PLURALS.get(grade, grade)) for grade in STATES]
+    yield f"{len(results)} checks: {', '.join(words)}; {seconds:.1f} s"

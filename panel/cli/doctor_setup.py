@@ -57,7 +57,9 @@ def _compare(shared: Services, survey: Survey) -> Iterator[Diagnosis]:
         cause = f"{exposure.identifiers} contacts have an identifier that can be guessed"
         yield Diagnosis(WARNING, cause, "`flask --app app sync reconcile`")
     for name in exposure.open_inboxes:
-        cause = f"inbox {name} does not enforce identity validation: a visitor can say to be anyone"
+        cause = (
+            f"inbox {name} does not enforce identity validation: a visitor can claim to be anyone"
+        )
         yield Diagnosis(WARNING, cause, "enforce it in the inbox's settings (docs/security.md)")
 
 

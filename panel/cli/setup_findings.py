@@ -15,7 +15,7 @@ SHOW_SECRET = "`flask --app app setup --show-secret` prints the line to set"  # 
 # The gaps of a Chatwoot that is older than a version.
 LACKS = {
     (4, 16, 0): "an inbox that enforces identity validation does not validate later changes: a "
-    "visitor can still say to be somebody else",
+    "visitor can still claim to be somebody else",
 }
 # From this version on Chatwoot refuses private addresses, unless they are allowed.
 PRIVATE_REFUSED = (4, 14, 0)
@@ -125,6 +125,6 @@ def _write_exposure_notes(exposure: Exposure) -> Iterator[str]:
         )
     for name in exposure.open_inboxes:
         yield (
-            f"Inbox {name}: identity validation is not enforced. A visitor can say to be whoever "
+            f"Inbox {name}: identity validation is not enforced. A visitor can claim to be whoever "
             "has an e-mail, phone or identifier, and read that contact (docs/security.md)."
         )

@@ -17,6 +17,7 @@ from flask.cli import with_appcontext
 from panel.cli.monitoring import answer_monitoring
 from panel.cli.output import (
     FOUND,
+    count_noun,
     database_command,
     echo,
     report_failures,
@@ -58,12 +59,12 @@ def group() -> None:
 @with_appcontext
 def run_worker(monitor: str | None) -> None:
     """Execute passes until told to stop (PANEL_WORKER=separate)."""
-    with _monitored(monitor):
+    with _monitoring(monitor):
         _execute()
 
 
 @contextmanager
-def _monitored(address: str | None) -> Iterator[None]:
+def _monitoring(address: str | None) -> Iterator[None]:
     if not address:
         yield
         return
@@ -122,7 +123,8 @@ def backfill(ids: tuple[str, ...], resume: bool, as_json: bool) -> None:
         stop(f"{why} Run it again with --resume.")
     skipped = len(numbers) - len(rest)
     result = {"organizations": len(numbers), "lined_up": len(rest)}
-    words = f"{len(rest)} lined up" + (f", {skipped} were before" if skipped else "")
+    words = f"{count_noun(len(rest), 'organization', 'organizations')} lined up"
+    words += f", {skipped} were before" if skipped else ""
     echo(result, as_json, lambda: [words])
 
 
@@ -139,7 +141,11 @@ def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
     except (NotKept, PanelError) as error:
         stop(f"Could not: {error}")
     counts = {"lined_up": result.lined_up, "withheld": result.withheld}
-    echo(counts, as_json, lambda: [f"{result.lined_up} organizations lined up"])
+    echo(
+        counts,
+        as_json,
+        lambda: [f"{count_noun(result.lined_up, 'organization', 'organizations')} lined up"],
+    )
     if result.withheld:
         many = f"{result.withheld} of {result.known} known organizations would be cleared"
         stop(f"Withheld: {many}. If that is right: --force.", FOUND)
@@ -150,8 +156,8 @@ def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
 @database_command
 def show_drift(ids: tuple[str, ...], as_json: bool) -> None:
     """List the differences between the back office and Chatwoot; nothing is written."""
-    chosen = _read_numbers(ids) if ids else services().directory.list_organizations()
-    _report(get(DryRun).run(_watch(chosen)), as_json)
+    organizations = _read_numbers(ids) if ids else services().directory.list_organizations()
+    _report(get(DryRun).run(_watch(organizations)), as_json)
 
 
 def _watch(ids: list[int]) -> Iterable[int]:

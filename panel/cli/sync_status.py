@@ -12,7 +12,7 @@ import click
 from panel.checks import DELIVERY_CHECKS, run_checks
 from panel.cli.claim import TAKE_OVER
 from panel.cli.night_status import describe_night, find_night_problems
-from panel.cli.output import FOUND, database_command, echo, format_time
+from panel.cli.output import FOUND, count_noun, database_command, echo, format_time
 from panel.data.delivery_log import ACCEPTED
 from panel.data.installation import Installation, InstallationRow
 from panel.data.lanes import SLOW, Lane
@@ -82,8 +82,8 @@ class SyncState:
     def _find_buried_problems(self) -> Iterator[str]:
         if count := self.stats.buried:
             yield (
-                f"{_count(count, 'hook was', 'hooks were')} given up: `flask --app app sync buried`"
-                " says why, and what to do."
+                f"{count_noun(count, 'hook was', 'hooks were')} given up: "
+                "`flask --app app sync buried` says why, and what to do."
             )
 
     def _find_waiting_problems(self) -> Iterator[str]:
@@ -95,9 +95,12 @@ class SyncState:
             )
 
     def _find_arrival_problems(self) -> Iterator[str]:
-        for name, whose in (("chatwoot_webhooks", "Chatwoot"), ("plugin_hooks", "the plugin")):
+        for name, whose in (
+            ("chatwoot_webhooks", "Chatwoot's webhooks"),
+            ("plugin_hooks", "The plugin's hooks"),
+        ):
             if not self.arrivals[name].is_fine:
-                yield f"What {whose} delivers is not well: {self.arrivals[name].detail}."
+                yield f"{whose} are not well: {self.arrivals[name].detail}."
 
 
 def _find_failing_problems(stats: Stats) -> Iterator[str]:
@@ -106,8 +109,10 @@ def _find_failing_problems(stats: Stats) -> Iterator[str]:
     tasks = Counter((item.side, item.reason) for item in stats.failing_tasks)
     for (side, reason), count in (passes + tasks).most_common(MOST_LINES):
         whose = [
-            _count(passes[side, reason], "organization", "organizations"),
-            _count(tasks[side, reason], "conversation or contact", "conversations and contacts"),
+            count_noun(passes[side, reason], "organization", "organizations"),
+            count_noun(
+                tasks[side, reason], "conversation or contact", "conversations and contacts"
+            ),
         ]
         subjects = " and ".join(item for item in whose if not item.startswith("0 "))
         verb = "is" if count == 1 else "are"
@@ -185,7 +190,7 @@ def _status_lines(state: SyncState) -> Iterable[str]:
     if stats.oldest_urgent:
         yield f"oldest    waiting since {format_time(stats.oldest_urgent)}"
     if state.left_to_people:
-        whose = _count(state.left_to_people, "person's contact", "people's contacts")
+        whose = count_noun(state.left_to_people, "person's contact", "people's contacts")
         yield f"left      {whose} to you: `flask --app app sync drift` says why"
     yield f"worker    {state.worker.detail}"
     yield f"account   {_describe_installation(state.installation)}"
@@ -226,8 +231,4 @@ def _describe_installation(row: InstallationRow) -> str:
 
 
 def _count_tries(tries: int) -> str:
-    return _count(tries, "try failed", "tries failed")
-
-
-def _count(number: int, singular: str, plural: str) -> str:
-    return f"{number} {singular if number == 1 else plural}"
+    return count_noun(tries, "try failed", "tries failed")

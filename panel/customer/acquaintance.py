@@ -1,8 +1,8 @@
 """Acquaintance: the organizations that a search finds although no pass has seen them.
 
 MIDDAG Account lists no organizations. So the search knows those that passes have seen (the
-directory), and those that an agent was shown. The search index has the words of the latter; their
-names stand in the kept copies.
+directory), and those that an agent was shown. Of an organization that an agent was shown, the words
+stand in the search index, and the name in the kept copy.
 """
 
 import logging

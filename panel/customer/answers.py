@@ -1,8 +1,8 @@
 """Answers: a customer's text, compared with the facts that the back office has of their company.
 
 An answer is one guess: it is compared as a whole, with every kind of value. Upper case and
-punctuation make no difference. Every value is compared, in constant time, even after one has
-fitted.
+punctuation make no difference. All values are compared, each in constant time, even after one has
+matched: the duration must not tell which one it was.
 """
 
 import hmac
@@ -23,7 +23,7 @@ from panel.upstream.documents import LICENSES, ORDERS, ORGANIZATION, QUOTES, Doc
 # The kinds have the names that `PANEL_VERIFY_BY`, the templates and the access log use.
 BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = "key", "tax_id", "order", "quote", "email"
 ANSWER_KINDS = (BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS)
-BY_NUMBER = "number"  # a wrong number may have been meant for an order or for a quote
+BY_NUMBER = "number"  # of a wrong number nobody knows whether it is an order's or a quote's
 KEY_LENGTH = 8  # of a license key, the last characters
 # In its last characters, such a run shows that a key is hidden by its source, or counted up.
 RUN_OF_SAME = re.compile(r"(.)\1{3}")
@@ -38,7 +38,7 @@ KINDS_OF_DOCUMENTS = {
     ORDERS.name: (BY_ORDER,),
     QUOTES.name: (BY_QUOTE,),
 }
-# The kinds that an answer may be by its look.
+# The kinds that an answer may belong to, by its look.
 KINDS_OF_LOOKS = {
     BY_KEY: (BY_KEY,),
     BY_TAX: (BY_TAX,),
@@ -85,8 +85,8 @@ def read_facts(services: Services, organization: int) -> Facts:
             return None
 
     def list_rows(document: Document[Any]) -> Iterable[Any]:
-        listed = read(document)
-        return listed.rows if listed else ()
+        records = read(document)
+        return records.rows if records else ()
 
     company, people = read(ORGANIZATION), services.directory.people_of(organization).values()
     emails = [company.email if company else None, *(person.email for person in people)]
@@ -120,18 +120,18 @@ def find_gap(answer: str, facts: Facts) -> str:
 def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
     """Return all values that the answer fits, the strongest first."""
     agreements: list[Agreement] = []
-    for kind, values, make_right in _list_comparisons(facts):
-        right = [value for value in values if _is_same(answer, value, make_right)]
+    for kind, values, normalize in _list_comparisons(facts):
+        right = [value for value in values if _is_same(answer, value, normalize)]
         number = right[0] if right and kind in (BY_ORDER, BY_QUOTE) else ""
         agreements += [Agreement(kind, number)] if right else []
     return agreements
 
 
 # Brings an answer and a value into the form in which they are compared.
-MakeRight = Callable[[str, str], tuple[str, str]]
+Normalize = Callable[[str, str], tuple[str, str]]
 
 
-def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRight], ...]:
+def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], Normalize], ...]:
     return (
         (BY_KEY, facts.keys, _cut_key),
         (BY_TAX, facts.tax_ids, _flatten_tax_id),
@@ -141,8 +141,8 @@ def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRig
     )
 
 
-def _is_same(answer: str, value: str, make_right: MakeRight) -> bool:
-    guess, right = make_right(answer, value)
+def _is_same(answer: str, value: str, normalize: Normalize) -> bool:
+    guess, right = normalize(answer, value)
     return hmac.compare_digest(guess.encode(), right.encode()) and bool(right)
 
 

@@ -1,7 +1,7 @@
 """Parsers of single settings: each takes the text of a variable and returns its value.
 
-A parser raises `ValueError` without words: the table of settings has them, and no value may be
-shown.
+A parser raises `ValueError` without a message. The message stands in the table of settings, and
+never contains the faulty value, which may be a secret.
 """
 
 import re
@@ -36,7 +36,8 @@ def parse_url(text: str) -> str:
 
 
 def parse_api_url(text: str) -> str:
-    """Where WordPress's permalinks are plain, its API lies below a parameter."""
+    """Parse the address of a REST API. With plain permalinks, WordPress has the API's path in the
+    parameter `rest_route`."""
     address, _, query = text.partition("?")
     if not query:
         return parse_url(text)  # which refuses a question mark without anything behind it

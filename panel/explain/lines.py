@@ -45,7 +45,7 @@ class Drawing:
         yield from self._draw_journal(explanation)
 
     def format(self, at: float) -> str:
-        """A time, with its day where that is not today."""
+        """Write a time, with its day where that is not today."""
         moment, today = (datetime.fromtimestamp(epoch, self._zone) for epoch in (at, self._now))
         day = "" if moment.date() == today.date() else f"{moment:%Y-%m-%d} "
         return f"{day}{moment:%H:%M:%S}"
@@ -61,10 +61,9 @@ class Drawing:
         for key in identity.keys:
             organizations = ", ".join(map(str, key.organizations))
             people = f"{key.people} {'person' if key.people == 1 else 'people'}"
+            noun = "organization" if len(key.organizations) == 1 else "organizations"
             result = (
-                f"organization {organizations} ({people})"
-                if organizations
-                else "nobody in the directory"
+                f"{noun} {organizations} ({people})" if organizations else "nobody in the directory"
             )
             yield f"key        {key.key} {key.value} -> {result}"
         if not identity.keys:
@@ -134,7 +133,7 @@ def _draw_customers(identity: Identity) -> Iterator[str]:
     if not identity.customers:
         yield "shown      nobody: no key, no link and no attribute names an organization"
     elif len(identity.customers) > 1:
-        yield "           several fit, so the panel asks the agent to choose"
+        yield "           several match, so the panel asks the agent to choose"
     if identity.refused:
         refusals = ", ".join(map(str, identity.refused))
         yield f"refused    organization {refusals}: an agent said that it is another one"

@@ -132,9 +132,9 @@ def is_personal_phone(text: str) -> bool:
     """Tell whether this number may stand for one person: a plain one, as channels write it, and no
     landline.
 
-    A text with an extension (`x5`, `;ext=5`) or a scheme (`tel:`) beside the number differs from
-    its owner's text, and Chatwoot takes both. In Argentina only the spelling with the 9 counts:
-    without it, it is a landline's.
+    A text with an extension (`x5`, `;ext=5`) or a scheme (`tel:`) does not count. Chatwoot takes it
+    for another phone than the plain number, so a stranger's contact may have it too. In Argentina
+    only the spelling with the 9 counts, for the one without is a landline's.
     """
     phone = normalize_phone(text) if PLAIN.fullmatch(text) else None
     return bool(phone) and phonenumbers.number_type(phonenumbers.parse(phone or "")) in PERSONAL

@@ -83,7 +83,9 @@ TRY_REASONS = {
     "user_not_found": TryReason(
         "no longer has the WordPress user of our secret", "Give the secret another user there"
     ),
-    "config_error": TryReason("cannot check any token", "See the plugin's settings: its key lacks"),
+    "config_error": TryReason(
+        "cannot check any token", "See the plugin's settings: its key is missing"
+    ),
     "denied": TryReason(
         "denies us this organization, in its own words",
         "See the rights of the plugin's user; then run again what was given up",
@@ -128,7 +130,7 @@ TRY_REASONS = {
     "http_4xx": TryReason("refuses the call as such", OUTAGE),
     "unknown_organization": TryReason(
         "does not know this organization",
-        "Was it a wrong number, dismiss it. Was it deleted there, the plugin has to say "
+        "If the number was wrong, dismiss it. If it was deleted there, the plugin has to say "
         "organization.deleted",
     ),
     "not_found": TryReason("does not know this record", HEAL),

@@ -67,8 +67,8 @@ def check_type(content_type: str) -> None:
 
 
 def check_proof(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]) -> None:
-    """Check a Bearer, a Standard Webhooks signature, or both; raises 401 if any of them is wrong or
-    none came."""
+    """Check the Bearer, the Standard Webhooks signature, or both. Raises 401 where one of them is
+    wrong, and where there is neither."""
     bearer = headers.get("authorization")
     signature = headers.get("webhook-signature")
     proofs = []

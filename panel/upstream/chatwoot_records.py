@@ -41,7 +41,7 @@ class Agent:
 
 @dataclass(frozen=True)
 class Contact:
-    """`joined`: an inbox knows the contact, so that somebody may be speaking through it.
+    """`has_inbox`: an inbox knows the contact, so that somebody may be speaking through it.
 
     `public`: it is in a website's or an API's inbox, whose visitors can read all of it, or Chatwoot
     does not say. `company`: the name that agents typed into Chatwoot's own field.
@@ -53,7 +53,7 @@ class Contact:
     phone: str | None
     identifier: str | None
     attributes: dict[str, Any]
-    joined: bool = False
+    has_inbox: bool = False
     public: bool = True
     company: str = ""
 
@@ -188,7 +188,7 @@ def parse_contact(body: Any) -> Contact:
         phone=_read_text(contact, "phone_number"),
         identifier=_read_text(contact, "identifier"),
         attributes=read_attributes(contact),
-        joined=bool(contact.get("contact_inboxes")),
+        has_inbox=bool(contact.get("contact_inboxes")),
         public=_is_public(contact),
         company=_read_text(_read_part(contact, "additional_attributes"), COMPANY_FIELD) or "",
     )
@@ -205,8 +205,8 @@ def _is_public(contact: dict[str, Any]) -> bool:
 
 def read_sources(contact: Any) -> list[list[Any]]:
     """Return pairs of inbox and source of a contact; an odd source is empty, an odd inbox 0."""
-    joined = require_object(contact).get("contact_inboxes")
-    rows = [row for row in joined if isinstance(row, dict)] if isinstance(joined, list) else []
+    value = require_object(contact).get("contact_inboxes")
+    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
     pairs = [(_read_part(row, "inbox").get("id"), row.get("source_id")) for row in rows]
     return [
         [inbox if type(inbox) is int else 0, name if isinstance(name, str) else ""]

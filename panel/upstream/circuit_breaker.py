@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from panel.errors import Paused
 
-MOST_SUBJECTS = 1000  # the bound of subjects with failures in memory
+MOST_SUBJECTS = 1000  # with failures, in memory
 
 
 @dataclass

@@ -31,8 +31,8 @@ from panel.upstream.cache_headers import find_age
 from panel.upstream.rejections import NameRejection, Rejection, is_challenge, name_by_status
 from panel.upstream.transport import DIRECT, Egress, TimelyAdapter
 
-# The name and the version are those of pyproject.toml. The library's own name is on many firewalls'
-# lists.
+# The name and the version are those of pyproject.toml. Many firewalls refuse the name that the
+# library would send.
 USER_AGENT = "middag-contact-panel/0.1.0"
 CONNECT_SECONDS = 1.0
 REDIRECTS = 3

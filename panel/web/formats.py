@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
@@ -43,11 +43,11 @@ def _load_translations(locale: str) -> NullTranslations:
     return Translations(compiled)
 
 
-def choose_locale(wanted: Iterable[str], otherwise: str = "") -> str:
+def choose_locale(tags: Iterable[str], otherwise: str = "") -> str:
     """Return the first of these languages that we have (`pt-PT`, `pt_BR`); else English."""
-    spoken = {locale.partition("_")[0]: locale for locale in LOCALES}
-    languages = (re.split("[-_]", tag.lower())[0] for tag in wanted)
-    return next((spoken[tag] for tag in languages if tag in spoken), otherwise or "en")
+    locales = {locale.partition("_")[0]: locale for locale in LOCALES}
+    languages = (re.split("[-_]", tag.lower())[0] for tag in tags)
+    return next((locales[tag] for tag in languages if tag in locales), otherwise or "en")
 
 
 class Formats:
@@ -83,7 +83,7 @@ class Formats:
         return _format_day(self._find_day(moment), self.locale)
 
     def clock(self, epoch: float) -> str:
-        """Write the hour; with the day before it when that is not today."""
+        """Write the time of day, behind the day where that is not today."""
         moment = datetime.fromtimestamp(int(epoch), UTC).astimezone(self.zone)
         today = moment.date() == datetime.now(self.zone).date()
         return _format_hour(moment.replace(tzinfo=None), today, self.locale)
@@ -138,9 +138,8 @@ def _format_day(day: date, locale: str) -> str:
 
 @remembered
 def _format_hour(moment: datetime, today: bool, locale: str) -> str:
-    if today:
-        return format_time(moment.time(), format="short", locale=locale)
-    return format_datetime(moment, format="short", locale=locale)
+    hour = format_time(moment.time(), format="short", locale=locale)
+    return hour if today else f"{_format_day(moment.date(), locale)}, {hour}"
 
 
 @remembered

@@ -26,8 +26,7 @@ LEFT_OUT = {
     ),
 }
 
-# The reason why no newer answer, or no answer at all, could be had, by the code that is shown
-# beside it.
+# The reason why there is no newer answer, or no answer at all, by the code that is shown beside it.
 CAUSES = {
     "timeout": "MIDDAG Account took too long.",
     "network": "MIDDAG Account cannot be reached.",
@@ -66,7 +65,7 @@ SEARCH_CAUSES = {
 # The reason why Chatwoot could not be asked, where an administrator can mend it.
 CHATWOOT_CAUSES = {
     "wrong_token": "Chatwoot does not know the panel's access token. An administrator must enter "
-    "it anew.",
+    "it again.",
     "token_missing": "The panel's access token did not reach Chatwoot. Something in between "
     "removes it.",
     "bot_token": "The panel's access token belongs to a bot, not to a user. An administrator must "
@@ -79,7 +78,7 @@ CHATWOOT_CAUSES = {
     "feature_off": "Chatwoot's API is turned off for this account.",
     "no_api": "The panel is set up with an address where there is no Chatwoot.",
     "redirected": "The panel is set up with an address of Chatwoot that leads elsewhere.",
-    "blocked": "A firewall or proxy before Chatwoot refuses the panel.",
+    "blocked": "A firewall or proxy in front of Chatwoot refuses the panel.",
     "unauthorized": "Chatwoot refuses the panel's access token.",
     "too_large": "Chatwoot's answer about this conversation is too large.",
     "timeout": "Chatwoot took too long.",
@@ -91,7 +90,7 @@ CHATWOOT_CAUSES = {
     "http_503": "Chatwoot is down.",
     "http_504": "Chatwoot took too long.",
     "access_unchecked": "Chatwoot did not confirm in time that you may see this.",
-    "busy": "Too many panels wait for an answer at this moment. This one asks again by itself.",
+    "busy": "Too many panels are waiting for an answer right now. This one asks again by itself.",
 }
 
 # The effects of the keys in `static/js/shortcuts.js`.
@@ -112,13 +111,13 @@ REASONS = {
     "not_in_inbox": "You are not a member of this conversation's inbox.",
     "inbox_not_served": "This panel does not serve this inbox.",
     "another_account": "This conversation belongs to another Chatwoot account.",
-    "no_such_conversation": "Chatwoot knows no such conversation.",
+    "no_such_conversation": "Chatwoot has no such conversation.",
     "another_contact": "The conversation has another contact. Open it again.",
     "bad_request": "Chatwoot's message could not be understood.",
     "another_agent": "You are signed in here as somebody else than in Chatwoot. Please sign out.",
     "too_many_proofs": "Too many wrong proofs from your address. Wait a minute, then try again.",
-    "too_many_guesses": "Too many conversations were asked for with another contact than theirs. "
-    "Wait a minute, then try again.",
+    "too_many_guesses": "Too many requests named a contact that does not belong to the "
+    "conversation. Wait a minute, then try again.",
     "no_sign_in": "This panel does not ask for signing in. Reopen the tab in Chatwoot.",
 }
 
@@ -126,8 +125,8 @@ REASONS = {
 SIGN_IN = {
     "session_expired": "Your session has ended. Please sign in again.",
     "signed_out": "You are signed out.",
-    "signed_out_here": "You are signed out in this browser alone: the panel's database does not "
-    "answer. What is open elsewhere ends by itself.",
+    "signed_out_here": "You are signed out in this browser only, because the panel's database does "
+    "not answer. Sessions in other browsers end when their time is up.",
     "wrong_token": "Chatwoot does not know this access token. It may be incomplete or reset.",
     "not_in_account": "This Chatwoot user is not in this account, or the account is suspended.",
     "not_an_agent": "You are not in this account's list of agents.",
@@ -139,7 +138,7 @@ SIGN_IN = {
 # The words for an agent who names an organization that cannot be picked.
 NOTICES = {
     **CAUSES,
-    "unknown_organization": "MIDDAG Account knows no company with this ID.",
+    "unknown_organization": "MIDDAG Account has no company with this ID.",
     "denied": "MIDDAG Account refuses to show this company.",
     "chatwoot_not_told": "Saved in this panel, but Chatwoot could not be updated.",
     "only_hint": "That is right, and it is noted. It is only a hint, so nothing was opened.",
@@ -158,8 +157,8 @@ HIDDEN_KINDS = {
 # The warnings about channels that do not prove who is writing; most channels have the last row.
 CHANNEL_WARNINGS = {
     "Channel::Email": "By e-mail: a sender's address can be forged.",
-    "signed": "Signed visitor: the website vouches for somebody, not for this contact as it is "
-    "now.",
+    "signed": "The website signed this visitor in, but the contact may have been changed or merged "
+    "since.",
     "": "This channel does not prove who is writing.",
 }
 
@@ -188,7 +187,7 @@ SOURCES = {
 
 # The words for each outcome of a private note.
 NOTE_OUTCOMES_SAID = {
-    "written": "Written as a private note.",
+    "written": "Added as a private note.",
     "written_before": "This note is in the conversation already.",
     "being_written": "The note is being written: look into the conversation.",
     "unsettled": "Chatwoot did not confirm the note, so it may have been written: look into the "
@@ -198,7 +197,7 @@ NOTE_OUTCOMES_SAID = {
 
 # The reasons to uncover a masked value; the access log stores the English text.
 UNCOVER_REASONS = (
-    "Customer named the order number",
+    "Customer gave the order number",
     "Customer confirmed the tax ID",
     "Called back on the registered phone",
     "Other",

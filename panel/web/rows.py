@@ -11,6 +11,7 @@ from flask import Response, make_response, render_template, request
 from panel.auth.seal import Seal
 from panel.cache.policy import CacheControl
 from panel.customer.matching import PROVEN
+from panel.data.verifications import BY_ACQUAINTANCE
 from panel.errors import PanelError
 from panel.models.organizations import ENTITIES
 from panel.services import services
@@ -62,7 +63,7 @@ def _answer(details: Details, number: int, seal: Seal) -> Response:
         writing=_find_writing(seal) if people else frozenset(),
         badges_of=_find_badges,
         is_owner=is_owner,
-        is_proven=seal.trust == PROVEN,
+        is_proven=people is not None and _is_writer_proven(seal),
         longest=LONGEST_PARAGRAPH,
     )
     return make_response(html, _choose_status(details))
@@ -73,10 +74,22 @@ def _find_badges(section: str) -> Mapping[str, str]:
 
 
 def _choose_status(details: Details) -> int:
-    """Return a failure where nothing but the list's own copy, or not even that, can be shown."""
+    """Return a failure where only the list's copy can be shown, or not even that."""
     own = [part for name, part in details.parts.items() if name != "copy" or details.record is None]
     error = next((part.error for part in own if part.error), None)
     return choose_status(error) if error and not details.is_partly_told else 200
+
+
+def _is_writer_proven(seal: Seal) -> bool:
+    """An agent who knows the person opens everything, and proves nobody: the head says the same."""
+    if seal.trust != PROVEN or not seal.verification:
+        return seal.trust == PROVEN
+    names = (seal.conversation, seal.organization, seal.verification)
+    try:
+        opening = services().verifications.find_opening(*names)
+    except PanelError:
+        return False
+    return opening is not None and opening.kind != BY_ACQUAINTANCE
 
 
 def _find_writing(seal: Seal) -> frozenset[int]:

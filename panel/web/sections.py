@@ -70,7 +70,7 @@ SECTIONS = {
             choose=select_licenses,
             empty="No licenses",
             none_shown="No active licenses",
-            closed=("%(count)d closed license", "%(count)d closed licenses"),
+            closed=("%(count)d other license", "%(count)d other licenses"),
             all_shown="Show all %(count)d licenses",
             uncover="Show the license keys",
             statuses=vocabulary.LICENSE_LABELS,
@@ -112,7 +112,7 @@ SECTIONS = {
             choose=select_quotes,
             empty="No quotes",
             none_shown="No open quotes",
-            closed=("%(count)d closed quote", "%(count)d closed quotes"),
+            closed=("%(count)d other quote", "%(count)d other quotes"),
             all_shown="Show all %(count)d quotes",
             uncover="Show the amounts",
             statuses=vocabulary.QUOTE_LABELS,
@@ -245,7 +245,8 @@ def _select(section: Section, value: Any, moment: Moment) -> Selection:
 
 
 def make_failed_view(section: Section, error: PanelError, version: str) -> SectionView:
-    """Show a section without any answer or copy as failed, never as empty."""
+    """Make the view of a section that has neither an answer nor a copy: it failed, and is never
+    shown as empty."""
     state = "denied" if isinstance(error, Refused) else "failed"
     return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)
 

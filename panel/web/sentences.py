@@ -28,8 +28,8 @@ SITES = ("%(used)d of %(limit)d site", "%(used)d of %(limit)d sites")
 
 SUBJECTS: Mapping[str, Sequence[str]] = {
     "orders": (
-        "Order %(name)s of %(day)s (%(amount)s)",
-        "Order %(name)s of %(day)s",
+        "Order %(name)s from %(day)s (%(amount)s)",
+        "Order %(name)s from %(day)s",
         "Order %(name)s (%(amount)s)",
         "Order %(name)s",
     ),
@@ -59,7 +59,7 @@ QUOTE_SENTENCES: Mapping[str, Sequence[str]] = {
     "fulfilled": ("%(subject)s is paid and delivered.",),
     "rejected": ("%(subject)s was declined.",),
     "cancelled": ("%(subject)s was withdrawn.",),
-    "refunded": ("%(subject)s was paid back.",),
+    "refunded": ("%(subject)s has been refunded.",),
 }
 LICENSE_SENTENCES: Mapping[str, Sequence[str]] = {
     "active": (
@@ -79,7 +79,7 @@ LICENSE_SENTENCES: Mapping[str, Sequence[str]] = {
     "expired": ("%(subject)s expired on %(day)s.", "%(subject)s has expired."),
     "disabled": ("%(subject)s is disabled.",),
     "suspended": ("%(subject)s is suspended.",),
-    "cancelled": ("%(subject)s was revoked.",),
+    "cancelled": ("%(subject)s has been cancelled.",),
     "revoked": ("%(subject)s was revoked.",),
     "blocked": ("%(subject)s is blocked.",),
 }
@@ -132,14 +132,15 @@ def _read_values(section: str, item: Item, context: SentenceContext) -> dict[str
     name, day = NAMES[section](item.record)
     return {
         "name": clean(name),
-        "day": context.fmt.day(day) if _is_told(day, item.mark, context.moment) else "",
+        "day": context.fmt.day(day) if _may_name_day(day, item.mark, context.moment) else "",
         "amount": _write_amount(getattr(item.record, "total", None), context),
         "sites": _write_sites(item.record, context.fmt),
     }
 
 
-def _is_told(day: object, mark: str, moment: Moment) -> TypeGuard[date]:
-    """A record that is called expired before its day contradicts itself: its day is left out."""
+def _may_name_day(day: object, mark: str, moment: Moment) -> TypeGuard[date]:
+    """Tell whether a sentence may name the day. A record that is called expired before its day
+    contradicts itself, so its day is left out."""
     if not isinstance(day, date):
         return False
     return mark not in ("expired", "lapsed") or moment.count_days(day) <= 0

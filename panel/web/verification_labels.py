@@ -34,8 +34,9 @@ ANSWER_NAMES = {
 
 # The reason why a try to verify opened nothing.
 VERIFY_REFUSALS = {
-    "wrong": "This fits nothing of this company. It may be mistyped, or it is another company.",
-    "too_many_tries": "All five tries of this day are used up.",
+    "wrong": "This matches nothing of this company. It may be mistyped, or it may be another "
+    "company.",
+    "too_many_tries": "All five tries for today are used up.",
     "no_answer": "Type what the customer wrote, at most 200 characters.",
     "no_reason": "Say in 3 to 150 characters how you know this person.",
     "no_call": "MIDDAG Account has no phone of this company, or a call does not count here.",

@@ -67,3 +67,11 @@ on("click", ({ target }) => {
 on("change", ({ target }) => {
   if (target.closest("#shortcuts")) keepChoice(target.checked);
 });
+
+// What the head opened over the page closes as a dialog does, also while the search has words.
+on("keydown", ({ key, target }) => {
+  const opened = key === "Escape" && target.closest(".drop")?.parentElement;
+  if (!opened) return;
+  opened.open = false;
+  opened.querySelector("summary").focus();
+});

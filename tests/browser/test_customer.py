@@ -24,9 +24,9 @@ def test_a_claim_is_shown_as_claimed_and_its_amounts_are_not_even_in_the_page(
     expect(panel.root).to_have_attribute("data-trust", "unproven")
     expect(panel.find("[data-banner=unproven]")).to_contain_text("do not disclose")
     assert panel.find("[data-masked]").count() > 8
-    hidden = markup(panel)
+    html = markup(panel)
     secrets = [*AMOUNTS, *keys(demo, 42), demo.office.organizations[42]["cnpj"]]
-    assert not [text for text in secrets if text in hidden]
+    assert not [text for text in secrets if text in html]
 
 
 def test_a_pick_names_the_company_and_shows_no_amount_more(panel: Panel, demo: Demo) -> None:
@@ -108,6 +108,9 @@ def test_two_organizations_are_offered_by_name_and_the_picked_one_is_remembered(
     expect(choices).to_have_count(2)
     expect(choices.nth(0)).to_contain_text("Acme Ltda")
     expect(choices.nth(1)).to_contain_text("Prado Consultoria Ltda")
+    # The name came with the section; the button that was drawn before it is called by it too.
+    name = "This is the company Prado Consultoria Ltda"
+    expect(choices.nth(1).locator("[data-action=pick]")).to_have_accessible_name(name)
     panel.find("[data-choice='45'] [data-action=pick]").click()
     panel.expect_root("ready")
     expect(panel.root).to_have_attribute("data-organization", "45")

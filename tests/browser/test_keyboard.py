@@ -1,5 +1,6 @@
-"""The panel is worked without a mouse; what the copy buttons put on the clipboard."""
+"""Work without a mouse, and the texts that the copy buttons put on the clipboard."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Demo, Panel
@@ -17,7 +18,7 @@ FOCUSED = """() => {
 
 
 def walk(panel: Panel, most: int = 60) -> list[str]:
-    """The elements that Tab reaches, in order, from the top of the panel to its end."""
+    """Return the elements that Tab reaches, in order, from the top of the panel to its end."""
     panel.frame.evaluate("document.body.tabIndex = -1; document.body.focus()")
     reached: list[str] = []
     for _ in range(most):
@@ -67,6 +68,17 @@ def test_enter_refreshes_opens_and_copies(demo: Demo, page: Page) -> None:
     expect(panel.section("licenses").locator("[data-action=copy]").first).to_be_focused()
 
 
+@pytest.mark.parametrize("part", ["change", "confirm"])
+def test_escape_closes_what_the_head_opened_and_keeps_the_focus(panel: Panel, part: str) -> None:
+    opener = panel.find(f"#{part} > summary")
+    opener.click()
+    inside = panel.find("#query" if part == "change" else "#confirm [data-action=refuse]")
+    inside.focus()
+    panel.page.keyboard.press("Escape")
+    expect(panel.find(f"#{part}[open]")).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
 def test_a_focused_control_is_seen(panel: Panel) -> None:
     panel.frame.evaluate("document.body.tabIndex = -1; document.body.focus()")
     panel.page.keyboard.press("Tab")
@@ -79,7 +91,7 @@ def test_a_focused_control_is_seen(panel: Panel) -> None:
 
 
 def pasted(page: Page) -> str:
-    """The clipboard's text, as the agent finds it: pasted into Chatwoot's own page."""
+    """Return the clipboard's text as an agent gets it: pasted into Chatwoot's own page."""
     page.evaluate(
         """() => {
           const field = document.createElement("textarea");

@@ -10,7 +10,7 @@ from tests.browser.conftest import Demo, OpenWindow
     ("browser_language", "account", "words"),
     [
         ("en-US", "pt_BR", ("pt-BR", "Por que você pode ver?", "Pedidos")),
-        ("pt-BR", "en", ("en", "Why may you see it?", "Orders")),
+        ("pt-BR", "en", ("en", "Reason for showing it", "Orders")),
     ],
 )
 def test_everything_on_the_page_is_in_the_language_of_chatwoot_at_the_first_opening(

@@ -28,7 +28,7 @@ def test_by_keyboard_somebody_is_verified_and_it_is_undone(panel: Panel, demo: D
     open_dialog(panel)
     panel.find("#answer").fill("ZZZZ-9999")
     panel.find("#answer").press("Enter")
-    expect(panel.find("#verify-said")).to_contain_text("This fits nothing of this company.")
+    expect(panel.find("#verify-said")).to_contain_text("This matches nothing of this company.")
     expect(panel.find("#answer")).to_be_focused()
     panel.find("#answer").fill(demo.office.licenses[42][0]["license_key"][-9:])
     panel.find("#answer").press("Enter")

@@ -100,4 +100,4 @@ def test_deliveries_that_are_refused_are_told(panel: Panel) -> None:
     hooks = read(panel, "sync status", FOUND)["plugin_hooks"]
     assert hooks["last_accepted"] == pytest.approx(panel.clock.now, abs=60)
     assert (hooks["state"], hooks["refused"]["bad_proof"]["count"]) == ("refused", 1)
-    assert any("What the plugin delivers is not well: " in problem for problem in problems(panel))
+    assert any("The plugin's hooks are not well: " in problem for problem in problems(panel))

@@ -154,16 +154,16 @@ def test_backfill_that_was_interrupted_goes_on_where_it_was(panel: Panel) -> Non
     report = read(panel, "sync backfill --resume 42 45")
     assert report == {"organizations": 2, "lined_up": 1}
     lines = run(panel, "sync backfill --resume 42 45").stdout
-    assert "0 lined up, 2 were before" in lines
+    assert "0 organizations lined up, 2 were before" in lines
 
 
 def test_known_lists_the_ids_one_a_line(panel: Panel) -> None:
     assert (run(panel, "sync known").stdout, read(panel, "sync known")) == ("", [])
     for number in (45, 42):
         get(Jobs, panel.app).bring_in_line(number)
-    listed = run(panel, "sync known").stdout
-    assert (listed, read(panel, "sync known")) == ("42\n45\n", [42, 45])
-    assert read(panel, "sync backfill -", input=listed)["lined_up"] == 2
+    output = run(panel, "sync known").stdout
+    assert (output, read(panel, "sync known")) == ("42\n45\n", [42, 45])
+    assert read(panel, "sync backfill -", input=output)["lined_up"] == 2
 
 
 @pytest.mark.parametrize("argument", ["no-such-file", "0", "²"])
@@ -202,7 +202,7 @@ def test_reconcile_withholds_what_would_clear_many_and_does_so_with_force(panel:
     panel.office.remove("organization", 45, 45)
     withheld = run(panel, "sync reconcile")
     assert withheld.exit_code == FOUND
-    assert "1 organizations lined up" in withheld.stdout
+    assert "1 organization lined up" in withheld.stdout
     assert "1 of 2 known organizations would be cleared" in withheld.stderr
     assert (42, RECONCILE) in kinds(panel)
     assert (45, RECONCILE) not in kinds(panel)

@@ -71,7 +71,7 @@ def test_a_quiet_panel_whose_worker_works_is_well(panel: Panel) -> None:
         "webhooks  of Chatwoot: no secret set; none has ever come",
         "hooks     of the plugin: none has ever come",
     ]
-    assert " executes, which began " in lines[8]
+    assert " executes passes; it began " in lines[8]
 
 
 def test_a_worker_that_is_missing_is_told(panel: Panel) -> None:

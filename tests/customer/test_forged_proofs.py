@@ -64,7 +64,7 @@ def test_a_signed_visitor_who_types_the_owners_email_is_not_the_owner(acme: Pane
     number = writes(acme, signed=True, email=OWNER, identifier="middag:user:4201")
     html = discloses_nothing(acme, number)
     assert told(html) == ("ready", "42", "matched", "unproven")
-    assert "Signed visitor: the website vouches for somebody" in html
+    assert "The website signed this visitor in, but the contact" in html
 
 
 def test_a_signed_visitor_whose_identifier_is_the_owners_email_is_not_the_owner(

@@ -43,7 +43,7 @@ def test_after_five_tries_not_even_the_right_answer_is_compared(
     with caplog.at_level(logging.WARNING):
         answer = say(acme, seal, answer=key_of(acme))
     assert (answer.status_code, attribute(answer.text, "data-code")) == (429, "too_many_tries")
-    assert "All five tries of this day are used up. Next try from" in words_of(answer.text)
+    assert "All five tries for today are used up. Next try from" in words_of(answer.text)
     assert "A call is still possible." in answer.text
     assert "tries are left" not in answer.text
     assert "an answer was not compared: too many tries" in caplog.text

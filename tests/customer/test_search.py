@@ -186,9 +186,31 @@ def test_a_number_that_nobody_knows_is_asked_for_once_and_told_as_unknown(panel:
     panel.office.forget()
     for _ in range(3):
         answer = panel.ask("GET", "/search", seal, params={"q": "987654"})
-        assert "MIDDAG Account knows no company with this ID." in answer.text
+        assert "MIDDAG Account has no company with this ID." in answer.text
         assert "by name" not in answer.text
     assert panel.office.count() == 1
+
+
+@pytest.mark.parametrize("query", ["(61) 3322-9999", "11.222.999/0001-93", "+55 61 3322-9999"])
+def test_a_phone_or_tax_id_with_its_signs_is_no_id(panel: Panel, query: str) -> None:
+    seal = seal_of(panel.open("unlinked").text)
+    panel.office.forget()
+    answer = panel.ask("GET", "/search", seal, params={"q": query})
+    assert "no company with this ID" not in answer.text
+    assert "must be complete" in answer.text
+    assert panel.office.count() == 0
+
+
+@pytest.mark.parametrize("field", ["cnpj", "phone"])
+def test_digits_that_are_somebodys_phone_or_tax_id_are_not_asked_for_as_an_id(
+    panel: Panel, field: str
+) -> None:
+    learn(panel, 45)
+    digits = re.sub(r"\D", "", panel.office.organizations[45][field])
+    seal = seal_of(panel.open("unlinked").text)
+    panel.office.forget()
+    assert results(panel.ask("GET", "/search", seal, params={"q": digits})) == [45]
+    assert panel.office.count() == 0
 
 
 def test_unknown_numbers_are_not_counted_through(clocked: Panel) -> None:

@@ -275,7 +275,7 @@ def test_the_dialog_says_what_proves_and_what_does_not(make: MakePanel, acme: Pa
     panel = make(PANEL_VERIFY_BY="call")
     words = words_of(panel.ask("GET", "/verify", seal_for(panel, number)).text)
     assert "Proof: " not in words
-    assert "Proof as well: call +55 61 3322-0042" in words
+    assert "A call is proof too: dial +55 61 3322-0042" in words
 
 
 def test_a_seal_without_a_verification_is_read_by_older_programs(acme: Panel) -> None:

@@ -32,9 +32,9 @@ def test_an_administrator_reads_what_the_command_prints(signing: Panel) -> None:
     answer = ask(browser, "conversation=101")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
-    printed = signing.app.test_cli_runner().invoke(args=["explain", "101"]).stdout
+    output = signing.app.test_cli_runner().invoke(args=["explain", "101"]).stdout
     assert "shown      organization 42, claimed by contact attribute" in answer.text
-    assert len(answer.text.splitlines()) >= len(printed.splitlines())
+    assert len(answer.text.splitlines()) >= len(output.splitlines())
     body = ask(browser, "organization=42", Accept="application/json").json()
     assert body["organizations"][0]["organization"] == 42
 

@@ -211,7 +211,7 @@ READS: dict[str, Callable[[Chatwoot], Any]] = {
     "contact": lambda chatwoot: chatwoot.contact(301).email,
     "find_contact": lambda chatwoot: chatwoot.find_contact("identifier", "ana-key") is not None,
     "find_contacts": lambda chatwoot: chatwoot.find_contacts([Condition("name", "Ana Souza")])[1],
-    "list_told": lambda chatwoot: chatwoot.list_told(1)[1],
+    "list_with_organization": lambda chatwoot: chatwoot.list_with_organization(1)[1],
     "list_members": lambda chatwoot: chatwoot.list_members(42)[0].id,
     "list_claimants": lambda chatwoot: chatwoot.list_claimants({ID_ATTRIBUTE: "42"})[0].id,
     "list_identifiers": lambda chatwoot: chatwoot.list_identifiers("ana-key"),

@@ -140,7 +140,11 @@ def test_an_expiry_is_counted_in_calendar_days_of_the_zone(moment: datetime, wor
     assert ENGLISH.within(moment, NOW) == words
 
 
-def test_an_hour_of_another_day_names_the_day() -> None:
+def test_an_hour_of_another_day_names_the_day_as_a_row_writes_it() -> None:
     now = datetime.now(UTC)
-    assert "/" not in ENGLISH.clock(now.timestamp())
-    assert "/" in ENGLISH.clock((now - timedelta(days=2)).timestamp())
+    before = (now - timedelta(days=2)).timestamp()
+    for formats in (ENGLISH, PORTUGUESE):
+        today = formats.clock(now.timestamp())
+        assert "/" not in today
+        assert "," not in today
+        assert formats.clock(before).startswith(f"{formats.day(before)}, ")

@@ -7,7 +7,7 @@ import requests
 
 from panel.auth.tokens import derive_launch_key
 from panel.demo.chatwoot import Failure
-from tests.conftest import MakePanel, Panel, seal_of
+from tests.conftest import MakePanel, Panel, seal_of, words_of
 
 ENGLISH, PORTUGUESE = {"Accept-Language": "en-US,en;q=0.9"}, {"Accept-Language": "pt-BR"}
 ACCOUNT = "/api/v1/accounts/1"
@@ -79,3 +79,50 @@ def test_who_is_refused_reads_it_in_the_language_of_the_account(panel: Panel) ->
     refusal = panel.ask("POST", "/contact", data=panel.hints(), headers=ENGLISH)
     assert refusal.status_code == 403
     assert re.search("Reabra a aba no Chatwoot", refusal.text)
+
+
+@pytest.mark.parametrize(
+    ("headers", "sites"), [(ENGLISH, "1 of 1 site"), (PORTUGUESE, "1 de 1 site")]
+)
+def test_a_license_of_one_site_is_counted_in_the_singular(
+    panel: Panel, headers: dict[str, str], sites: str
+) -> None:
+    single = {"status": "active", "activations_count": 1, "activations_limit": 1}
+    panel.office.put("licenses", 42, {"id": 3, **single})
+    seal = panel.proven()
+    texts = [
+        words_of(panel.ask("GET", path, seal, headers=headers).text)
+        for path in ("/sections/licenses", "/rows/licenses/3")
+    ]
+    assert [text for text in texts if not re.search(rf"{sites}\b", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("languages", "language", "money"),
+    [
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR", "R$\xa01.250,00"),
+        ("en-US,en;q=0.9", "en", "R$1,250.00"),
+        ("de", "en", "R$1,250.00"),
+        ("en;q=0.1,pt-BR;q=0.9", "pt-BR", "R$\xa01.250,00"),
+        ("*;q=x,,;;=", "en", "R$1,250.00"),
+        ("x" * 4000, "en", "R$1,250.00"),
+    ],
+    ids=lambda text: str(text)[:10],
+)
+def test_the_language_is_the_browsers(
+    standing: Panel, languages: str, language: str, money: str
+) -> None:
+    headers = {"Accept-Language": languages}
+    shell = standing.ask("GET", "/", headers=headers)
+    assert f'<html lang="{language}">' in shell.text
+    page = standing.ask("GET", "/sections/orders", standing.proven(), headers=headers)
+    assert money in page.text
+
+
+@pytest.mark.parametrize(("languages", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
+def test_the_setting_speaks_where_the_browser_names_no_language_of_ours(
+    make_panel: MakePanel, languages: str, language: str
+) -> None:
+    panel = make_panel(PANEL_LOCALE="pt_BR")
+    shell = panel.ask("GET", "/", headers={"Accept-Language": languages})
+    assert f'<html lang="{language}">' in shell.text

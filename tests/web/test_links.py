@@ -153,7 +153,7 @@ def test_an_organization_that_is_unknown_cannot_be_picked(panel: Panel) -> None:
     seal = seal_of(panel.open("unlinked").text)
     answer = panel.say(seal, "pick", 999)
     assert (answer.status_code, panel_of(answer)[0]) == (422, "unlinked")
-    assert "knows no company with this ID" in answer.text
+    assert "has no company with this ID" in answer.text
     assert panel_of(panel.open("unlinked"))[0] == "unlinked"
     assert panel.chat.writes == []
 

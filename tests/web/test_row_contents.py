@@ -13,16 +13,25 @@ from tests.web.test_hostile import FORBIDDEN, MARK, TURNED, TYPED
 # -- people ----------------------------------------------------------------------------------------
 
 
+def mark_of_the_writer(panel: Panel, seal: str) -> str:
+    html = ask(panel, "organization", 42, seal).text
+    marked = re.findall(r'<li data-person="(\d+)">(?:(?!</li>).)*data-writing', html, re.DOTALL)
+    assert marked == ["4201"]
+    return words_of(re.search(r"data-writing>([^<]*)<", html)[1])  # type: ignore[index]
+
+
 def test_who_is_writing_is_marked_and_verified_only_where_it_is_proven(panel: Panel) -> None:
     learn(panel, 42)
-    for seal, words in (
-        (seal_of(panel.open().text), "Writing now, not verified"),
-        (panel.proven(), "Writing now"),
-    ):
-        html = ask(panel, "organization", 42, seal).text
-        marked = re.findall(r'<li data-person="(\d+)">(?:(?!</li>).)*data-writing', html, re.DOTALL)
-        assert marked == ["4201"]
-        assert re.search(rf"data-writing>\s*{words}\s*<", html)
+    assert mark_of_the_writer(panel, seal_of(panel.open().text)) == "Writing now, not verified"
+    assert mark_of_the_writer(panel, panel.proven()) == "Writing now"
+
+
+def test_an_agent_who_knows_the_writer_proves_nobody(panel: Panel) -> None:
+    learn(panel, 42)
+    word = {"known": 1, "reason": "my aunt"}
+    known = panel.ask("POST", "/verify", seal_of(panel.open().text), data=word)
+    assert 'data-trust="proven"' in known.text  # everything is shown
+    assert mark_of_the_writer(panel, seal_of(known.text)) == "Writing now, not verified"
 
 
 def test_an_address_and_a_tax_id_are_in_no_name(panel: Panel) -> None:
@@ -76,6 +85,7 @@ def test_nobody_and_an_unreadable_list_are_told_apart(panel: Panel) -> None:
         ({"can_manage_finances": "", "can_manage_orders": None}, "manages nothing"),
         ({}, "member"),
         ({"status": "inactive"}, "member · Inactive"),
+        ({"status": "on_leave"}, "member · On leave"),
         ({"invite_status": "expired"}, "member · the invitation has expired"),
         ({"role": "supervisor"}, "supervisor"),
     ],
@@ -88,6 +98,20 @@ def test_rights_are_read_in_every_form_that_php_writes(
     ]
     opened_words = words_of(ask(panel, "organization", 42, panel.proven()).text)
     assert opened_words.endswith(words)
+
+
+def test_a_past_day_of_a_quote_is_not_counted_as_validity(panel: Panel) -> None:
+    seal = panel.proven()
+    assert "Valid until" in words_of(ask(panel, "quotes", 4203, seal).text)
+    assert "ago" not in words_of(ask(panel, "quotes", 4203, seal).text)
+    assert "in 6 days" in words_of(ask(panel, "quotes", 4202, seal).text)
+
+
+def test_a_status_that_nobody_knows_is_words_in_an_opened_row_too(panel: Panel) -> None:
+    for entitlement in panel.office.entitlements[42]:
+        entitlement["status"] = "under_review"
+    words = words_of(ask(panel, "licenses", 4203, panel.proven()).text)
+    assert "Entitlement PLG-2026044203 Under review" in words
 
 
 # -- the chain -------------------------------------------------------------------------------------

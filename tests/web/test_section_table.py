@@ -180,7 +180,7 @@ def test_what_one_agent_has_uncovered_is_kept_for_nobody(panel: Panel) -> None:
     seal = seal_of(panel.open().text)
     panel.section("orders", seal)
     count = len(panel.services.rendered)
-    form = {"section": "orders", "reason": "Customer named the order number"}
+    form = {"section": "orders", "reason": "Customer gave the order number"}
     answer = panel.ask("POST", "/uncover", seal, data=form)
     assert "data-uncovered" in answer.text
     assert len(panel.services.rendered) == count

@@ -74,3 +74,10 @@ def test_no_other_section_is_summed_up_and_nothing_without_a_seal(panel: Panel) 
         assert panel.ask("GET", f"/summaries/{name}", seal).status_code == 404
     assert panel.ask("GET", "/summaries/orders").status_code == 401
     assert panel.ask("GET", "/summaries/orders", seal_of(panel.open("two").text)).status_code == 404
+
+
+def test_a_status_that_nobody_knows_is_words_in_a_line_too(panel: Panel) -> None:
+    panel.office.put("orders", 45, {"id": 9, "status": "under_negotiation"})
+    seal = attribute(cards_of(panel.open("two").text)["45"], "data-seal")
+    answer = panel.ask("GET", "/summaries/orders", seal)
+    assert "Under negotiation (1)" in words_of(answer.text)

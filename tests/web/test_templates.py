@@ -61,7 +61,7 @@ def test_a_choice_says_why_a_pick_was_not_taken(panel: Panel) -> None:
     answer = panel.say(seal_of(panel.open("two").text), "pick", 999_999)
     assert answer.status_code == 422
     assert attribute(answer.text, "data-panel") == "choose"
-    assert "MIDDAG Account knows no company with this ID." in answer.text
+    assert "MIDDAG Account has no company with this ID." in answer.text
 
 
 def test_a_list_of_unknown_length_says_that_there_are_more(panel: Panel) -> None:
