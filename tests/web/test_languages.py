@@ -95,3 +95,16 @@ def test_a_license_of_one_site_is_counted_in_the_singular(
         for path in ("/sections/licenses", "/rows/licenses/3")
     ]
     assert [text for text in texts if not re.search(rf"{sites}\b", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [(ENGLISH, "5 days ago (and 1 more like it)"), (PORTUGUESE, "há 5 dias (e mais 1 caso)")],
+)
+def test_further_records_are_not_read_as_further_days(
+    panel: Panel, headers: dict[str, str], words: str
+) -> None:
+    seal = panel.proven("expiring")
+    for name in ("licenses", "orders", "quotes", "organization"):
+        panel.section(name, seal)
+    assert words in words_of(panel.ask("GET", "/attention", seal, headers=headers).text)
