@@ -1,5 +1,5 @@
-"""In a checkout: for gunicorn `app:create_app()`, for Flask `--app app`; as a program, the commands
-(`deploy/middag-panel`), whose help needs no settings."""
+"""The entry points of a checkout: `app:create_app()` for gunicorn, `--app app` for Flask, and as a
+program the commands (`deploy/middag-panel`), whose help needs no settings."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""How gunicorn serves the panel: picked up by a plain `gunicorn "app:create_app()"`.
+"""The settings of gunicorn, which `gunicorn "app:create_app()"` finds by itself.
 
 One process with many threads: a request mostly waits for the back office. Two processes
 (`--workers 2`) serve more; the cache and the database are shared, so nothing else changes.
@@ -27,8 +27,8 @@ APPLICATION = "panel.application"
 def _take_settings() -> None:
     """Take the settings that `panel.application.hand_settings_over` left, if there are any.
 
-    gunicorn reads this file again when it is told to reload, and its new workers get what is in the
-    environment then. systemd removes the folder when the unit stops.
+    gunicorn reads this file again at a reload, and its new workers get the environment of that
+    moment. systemd removes the folder when the unit stops.
     """
     file = Path(os.environ.get("RUNTIME_DIRECTORY", "/nowhere"), "settings.json")
     values = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -101,7 +101,7 @@ MEGABYTE = 1 << 20
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 HEAP = {M_ARENA_MAX: 1, M_TRIM_THRESHOLD: MEGABYTE, M_MMAP_THRESHOLD: MEGABYTE}
 
-REFUSED = 2  # the application's exit code for what another start would not change
+REFUSED = 2  # the application's exit code for an obstacle that another start would not remove
 
 
 FOLDER_PREFIX = "panel-counters-"
@@ -111,7 +111,7 @@ COUNTERS = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name, which it reads 
 def _share_counters(workers: int) -> None:
     """Let several processes count into files of one folder, so that each answers for all of them.
 
-    One alone counts in its memory. The folder is of this start: what counts begins at 0.
+    A single process counts in its memory. Each start makes a new folder, so counts begin at 0.
     """
     os.environ.pop(COUNTERS, None)
     _remove_dead_folders()
@@ -151,16 +151,17 @@ def on_exit(_server: object) -> None:
 
 
 def child_exit(_server: object, worker: Any) -> None:
-    """What one that died has counted stays; what it held at that moment does not."""
+    """Keep the counts of a worker that died, and drop its values of that moment, which have ended
+    with it."""
     if os.environ.get(COUNTERS):
         importlib.import_module("prometheus_client.multiprocess").mark_process_dead(worker.pid)
 
 
 def on_starting(server: Any) -> None:
-    """Faulty settings and a database that has left us behind end the start with code 2.
+    """End the start with code 2 for faulty settings, or for a database that has left us behind.
 
-    Found out by the workers, gunicorn would start others for ever. The database is upgraded here
-    too: a worker that takes longer than 30 s to start is killed.
+    If the workers found the fault, gunicorn would start others for ever. The database is upgraded
+    here too, because gunicorn kills a worker that takes longer than 30 s to start.
     """
     os.umask(0o077)  # before the first file of ours
     _share_counters(server.cfg.workers)  # before anything of ours is loaded
@@ -172,7 +173,7 @@ def on_starting(server: Any) -> None:
         if code := _run_apart("migrate_or_exit"):
             sys.exit(code)
     except SystemExit:
-        on_exit(server)  # gunicorn has not got far enough to do so
+        on_exit(server)  # this early, gunicorn does not call it
         raise
 
 
@@ -187,9 +188,10 @@ def _load_application() -> Any:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """One that takes the place of another: the database may have left us behind since we started.
+    """End with code 2 if the database has left us behind since we started, before a worker takes
+    the place of another one.
 
-    The others are as old as we are, so all of us end, with code 2.
+    The other workers are as old as we are, so all of us end.
     """
     if worker.age > server.cfg.workers and _run_apart("refuse_newer_or_exit") == REFUSED:
         raise HaltServer("the database needs a newer program", REFUSED)
@@ -208,9 +210,10 @@ def _run_apart(task: str) -> int:
 
 
 def post_worker_init(worker: Any) -> None:
-    """The passes may run in this process from now on: after the fork, as their threads need it.
+    """Let passes run in this process from now on. Their threads would not survive a fork, so they
+    start after it.
 
-    Before the first request too: a database that was away at the start is tried once more.
+    This comes before the first request: a database that was away at the start is tried once more.
     """
     importlib.import_module(APPLICATION).start_work(worker.wsgi, worker.cfg.threads)
     # The objects of the start stay for good. A full collection over them took 0.07 s, with all
@@ -220,6 +223,6 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(_server: object, worker: Any) -> None:
-    """Give the lease back at once, instead of when the kernel notices."""
+    """Give the lease back at once: otherwise it would end only when the kernel notices our end."""
     if getattr(worker, "wsgi", None):
         importlib.import_module(APPLICATION).stop_work(worker.wsgi)

@@ -38,23 +38,23 @@ def main(quick: bool, rows: str, path: Path) -> None:
     if unknown := set(names) - set(NAMES):
         raise click.BadParameter(f"no such row: {', '.join(sorted(unknown))}; {', '.join(NAMES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped
-    begun = time.monotonic()
-    figures, absent, broken = _measure([row for row in ROWS if row.name in names], quick)
+    started_at = time.monotonic()
+    figures, absent, errors = _measure([row for row in ROWS if row.name in names], quick)
     report: dict[str, Any] = {
         "machine": _machine(),
         "quick": quick,
-        "seconds": round(time.monotonic() - begun),
+        "seconds": round(time.monotonic() - started_at),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     rows_told = [figure.document() for figure in figures]
-    report |= {"absent": absent, "broken": broken, "rows": rows_told}
+    report |= {"absent": absent, "broken": errors, "rows": rows_told}
     path.write_text(json.dumps(report, indent=2))
     click.echo(f"\n{table(figures)}\n")
-    for row, why in (absent | broken).items():
+    for row, why in (absent | errors).items():
         click.echo(f"not measured: {row}: {why}")
-    failed = missed(figures)
-    click.echo(f"missed: {'; '.join(failed) or 'none'}. {report['seconds']} s; {path}")
-    sys.exit(2 if broken else 1 if failed else 0)
+    missed_rows = missed(figures)
+    click.echo(f"missed: {'; '.join(missed_rows) or 'none'}. {report['seconds']} s; {path}")
+    sys.exit(2 if errors else 1 if missed_rows else 0)
 
 
 def _measure(
@@ -63,22 +63,22 @@ def _measure(
     """Return the figures; the rows for which a program is not installed; the rows that broke."""
     figures: list[Figure] = []
     absent: dict[str, str] = {}
-    broken: dict[str, str] = {}
+    errors: dict[str, str] = {}
     with (
         tempfile.TemporaryDirectory(prefix="panel-bench-") as folder,
         closing(Stage(Path(folder), quick)) as stage,
     ):
         for row in rows:
-            begun = time.monotonic()
+            started_at = time.monotonic()
             try:
                 figures += row.figures(stage)
             except Absent as why:
                 absent[row.name] = str(why)
             except Exception as error:  # noqa: BLE001 (the other rows' figures must not be lost)
-                broken[row.name] = repr(error)
+                errors[row.name] = repr(error)
                 traceback.print_exc()
-            click.echo(f"{row.name}: {time.monotonic() - begun:.0f} s", err=True)
-    return figures, absent, broken
+            click.echo(f"{row.name}: {time.monotonic() - started_at:.0f} s", err=True)
+    return figures, absent, errors
 
 
 def _machine() -> dict[str, Any]:

@@ -50,10 +50,10 @@ def messages(stage: Stage, shape: str) -> list[Samples]:
             machine.worker(environ, stage.folder / "flood.log"),
             _ringing(panel, customers) as seconds,
         ):
-            begun = time.monotonic()
+            started_at = time.monotonic()
             burst = load(panel.port, requests, CONNECTIONS).only(202)
             machine.wait_until(lambda: len(_count_warmings(wing)) == len(customers), 300)
-            lasted = time.monotonic() - begun
+            lasted = time.monotonic() - started_at
         warmings = _count_warmings(wing)
     times_to_live = 1 + lasted // WARM_SECONDS
     slowest = f"a webhook at most {max(burst.times):.2f} s"

@@ -132,9 +132,9 @@ def _time_both(many: Home, few: Home, name: str, work: Work, times: int) -> Samp
 
 
 def _time(work: Work, home: Home) -> float:
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     work(home)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started_at
 
 
 @contextmanager
@@ -172,9 +172,9 @@ def _line_up(url: str, times: int) -> Samples:
     migrate(database)
     intake, seconds = Intake(database), []
     for _ in range(times):
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         intake.line_up(range(1, MANY + 1), Lane.RECONCILE)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - started_at)
     database.dispose()
     figures_text = ", ".join(f"{second:.2f}" for second in seconds)
     return Samples(seconds, f"{figures_text} s; fsynced")

@@ -99,21 +99,21 @@ def _ring(wing: Wing, number: int, kind: str) -> None:
 
 
 def _await_effect(wing: Wing, change: Json, seconds: list[float]) -> None:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     (contact,) = [row for row in wing.chat.contacts.values() if row["email"] == change["email"]]
-    while time.monotonic() < begun + EFFECT_SECONDS:
+    while time.monotonic() < started_at + EFFECT_SECONDS:
         if contact["custom_attributes"]["middag_role"] == change["role"]:
             break
         time.sleep(0.02)
-    seconds.append(time.monotonic() - begun)
+    seconds.append(time.monotonic() - started_at)
 
 
 def _describe(seconds: Sequence[float], wing: Wing) -> Samples:
     half, calls = percentile(seconds, 50), wing.chat.calls
-    spent = (calls[-1].at - calls[0].at) / 60
+    minutes = (calls[-1].at - calls[0].at) / 60
     sizes = f"organizations of {RUNG_SIZES[0] + 1} to {RUNG_SIZES[-1] + 1} contacts"
     note = f"{len(seconds)} hooks of {sizes}; half within {half:.2f} s"
-    return Samples(seconds, f"{note}; {len(calls) / spent:.0f} calls a minute to Chatwoot")
+    return Samples(seconds, f"{note}; {len(calls) / minutes:.0f} calls a minute to Chatwoot")
 
 
 # -- the share of the slow lanes -------------------------------------------------------------------

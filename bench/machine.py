@@ -112,10 +112,10 @@ def gunicorn(
     settings: Path | None = None,
 ) -> Iterator[Served]:
     """Serve with gunicorn.conf.py, or with another file of settings where its hooks do not fit."""
-    chosen = ["--config", str(settings)] if settings else []
+    options = ["--config", str(settings)] if settings else []
     with socket.create_server((HOST, 0), backlog=512) as listener:
         port, number = listener.getsockname()[1], listener.fileno()
-        command = [sys.executable, "-m", "gunicorn", application, *chosen]
+        command = [sys.executable, "-m", "gunicorn", application, *options]
         command += ["--workers", str(workers), "--bind", f"fd://{number}"]
         with process(command, environ, log, number) as pid:
             served = Served(port, pid)

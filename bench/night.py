@@ -23,11 +23,11 @@ def night(stage: Stage, shape: str) -> list[Samples]:
         calls, contacts = len(wing.chat.calls), len(wing.chat.contacts)
         note = f"{calls} calls for {contacts} contacts; {len(wing.office.calls)} to the back office"
         quiet = [_count_calls(wing, FIRST_COMPANY + number, QUIET_KIND) for number in range(20)]
-        changed = [_promote(wing, FIRST_COMPANY + number) for number in range(20)]
+        emails = [_promote(wing, FIRST_COMPANY + number) for number in range(20)]
     return [
         Samples([calls / contacts], f"{note} for a seventh of {count} organizations"),
         Samples(quiet, "3 contacts"),
-        Samples(changed, "3 contacts, the role of one of them"),
+        Samples(emails, "3 contacts, the role of one of them"),
     ]
 
 

@@ -36,7 +36,7 @@ class Trace:
     _stack: list[str] = field(default_factory=list)
 
     def note(self, frame: FrameType, event: str, _argument: object) -> None:
-        """Take an event of `sys.setprofile`, which tells of the functions that Python runs."""
+        """Take an event of `sys.setprofile`, which reports each call of a Python function."""
         if event == "call":
             self._enter(str(frame.f_globals.get("__name__", "")))
         elif event == "return" and self._stack:

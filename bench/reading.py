@@ -157,22 +157,33 @@ def _expect(sections: dict[str, tuple[str, str]], section: str) -> None:
 
 
 def herd(stage: Stage, shape: str) -> list[Samples]:
-    calls, slowest = [], 0.0
+    """Open one conversation for many agents at the same moment.
+
+    Sections may be marked as not confirmed, because the built-in Chatwoot shares this process with
+    all these browsers. They were read all the same.
+    """
+    calls, slowest, unconfirmed = [], 0.0, 0
     with stage.panel(stage.environ(shape), workers=2) as panel:
         stage.office.delay = 0.3
         try:
             for visit in stage.newcomers(stage.times(1, 5)):
                 stage.office.forget()
                 openings = open_all(panel.port, [visit] * AGENTS)
-                for opening in openings:
-                    _expect(opening.sections, "fresh")
+                unconfirmed += sum(_count_unconfirmed(view.sections) for view in openings)
                 slowest = max(slowest, *(view.seconds for view in openings))
                 calls.append(float(stage.office.count()))
         finally:
             stage.office.delay = 0.0
-    return [
-        Samples(calls, f"the last of {AGENTS} had everything after {slowest:.1f} s (delay 0.3 s)")
-    ]
+    note = f"the last of {AGENTS} had everything after {slowest:.1f} s (delay 0.3 s)"
+    sections = len(SECTIONS) * AGENTS * len(calls)
+    return [Samples(calls, f"{note}; {unconfirmed} of {sections} sections not confirmed in time")]
+
+
+def _count_unconfirmed(sections: dict[str, tuple[str, str]]) -> int:
+    """Return how many are marked as late; raises unless all the others are fresh."""
+    late = [name for name, (state, _) in sections.items() if state == "late"]
+    _expect(sections | dict.fromkeys(late, ("fresh", "")), "fresh")
+    return len(late)
 
 
 def hanging(stage: Stage, shape: str) -> list[Samples]:

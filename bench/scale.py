@@ -164,7 +164,7 @@ def fill(environ: dict[str, str], number: int) -> tuple[float, Strangers]:
     Returns the seconds that this took, and a function that makes a seal of one of them for a visit.
     """
     shared = services.build(from_env(environ), Flask("fill"))
-    bodies, begun = _bodies(), time.monotonic()
+    bodies, started_at = _bodies(), time.monotonic()
     for organization in range(FAR, FAR + number):
         for document in DOCUMENTS:
             resource, body = (
@@ -172,7 +172,7 @@ def fill(environ: dict[str, str], number: int) -> tuple[float, Strangers]:
                 bodies[document.name],
             )
             shared.cache.read(resource, CacheControl.FRESH, partial(_answer, body))
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started_at
     shared.database.dispose()
 
     def seal(organization: int, visit: Visit) -> str:

@@ -128,9 +128,9 @@ def _count_new_contacts(stage: Stage) -> int:
 
 def _visit_shop(shop: str, panel: Panel, visit: Visit) -> tuple[float, float]:
     """Return the seconds of the shop's front page, and of a cold opening."""
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     requests.get(shop, timeout=60).raise_for_status()
-    page = time.perf_counter() - begun
+    page = time.perf_counter() - started_at
     return page, open_panel(panel.port, visit).seconds
 
 

@@ -152,16 +152,15 @@ class Opened:
     sections: dict[str, tuple[str, str]]
 
 
-PUT_OFF_SECONDS = 4.0  # the delay in `templates/sections/_frame.html`
+PUT_OFF_SECONDS = 4.0  # the delay in `templates/sections/_frame.html` and `static/js/visit.js`
 MOST_PUT_OFF = 3
 
 
 def open_panel(port: int, visit: Visit) -> Opened:
-    """Open as a browser does: the panel, then at once every section that is not drawn yet. A
-    section that the busy process puts off is asked for again, as the page does."""
+    """Open as a browser does: the panel, then at once every section that is not drawn yet. A panel
+    or a section that the busy process puts off is asked for again, as the page does."""
     begun = time.perf_counter()
-    (answer,) = at_once(port, [visit.request])
-    html = answer.text
+    html = _ask_for_panel(port, visit)
     seal, sections = seal_of(html), drawn(html)
     missing = [name for name, (state, _) in sections.items() if state == "loading"]
     for pause in (0, *[PUT_OFF_SECONDS] * MOST_PUT_OFF):
@@ -170,6 +169,16 @@ def open_panel(port: int, visit: Visit) -> Opened:
         missing = [name for late in answers for name in put_off(late.text)]
         sections |= {name: at for late in answers for name, at in drawn(late.text).items()}
     return Opened(time.perf_counter() - begun, seal, sections)
+
+
+def _ask_for_panel(port: int, visit: Visit) -> str:
+    (answer,) = at_once(port, [visit.request])
+    for _ in range(MOST_PUT_OFF):
+        if not re.search(r'<main[^>]*data-code="busy"', answer.text):
+            break
+        time.sleep(PUT_OFF_SECONDS)
+        (answer,) = at_once(port, [visit.request])
+    return answer.text
 
 
 class Stage:

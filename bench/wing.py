@@ -86,6 +86,6 @@ def change_role(office: BackOffice, number: int) -> Json:
     """Make the first collaborator an owner, or a member again; returns their row."""
     row = office.rows("collaborators", number)[0]
     role = "member" if row["role"] == "owner" else "owner"
-    changed = {**row, "role": role}
-    office.put("collaborators", number, changed)
-    return changed
+    new_row = {**row, "role": role}
+    office.put("collaborators", number, new_row)
+    return new_row

@@ -128,18 +128,18 @@ class Connection:
         return answer
 
 
-def _parsed(got: bytearray) -> Answer | None:
-    end = got.find(b"\r\n\r\n")
+def _parsed(data: bytearray) -> Answer | None:
+    end = data.find(b"\r\n\r\n")
     if end < 0:
         return None
-    head, status = bytes(got[:end]), int(got[9:12])
+    head, status = bytes(data[:end]), int(data[9:12])
     # gunicorn and Flask write this spelling, and every answer but a 204 has a length.
     at = head.find(b"\nContent-Length: ")
     length = int(head[at + 17 :].partition(b"\r\n")[0]) if at >= 0 else 0
     if at < 0 and status != 204:
         raise ConnectionError(f"an answer without a length: {head[:200]!r}")
-    whole = len(got) >= end + 4 + length
-    return Answer(status, head, bytes(got[end + 4 :])) if whole else None
+    whole = len(data) >= end + 4 + length
+    return Answer(status, head, bytes(data[end + 4 :])) if whole else None
 
 
 @dataclass
@@ -177,8 +177,8 @@ def load(
     with ExitStack() as stack:
         idle = [stack.enter_context(closing(Connection(port))) for _ in range(connections)]
         started: dict[Connection, float] = {}
-        begun = now = time.perf_counter()
-        until, request_count = begun + (seconds or float("inf")), 0
+        started_at = now = time.perf_counter()
+        until, request_count = started_at + (seconds or float("inf")), 0
         while True:
             while idle and request_count < most and now < until and (following := next(todo, None)):
                 connection = idle.pop()
@@ -193,7 +193,7 @@ def load(
                     outcome.times.append(now - started.pop(connection))
                     outcome.statuses[answer.status] += 1
                     idle.append(connection)
-        outcome.seconds = time.perf_counter() - begun
+        outcome.seconds = time.perf_counter() - started_at
     return outcome
 
 

@@ -182,12 +182,12 @@ def _await_name(chat: Chatwoot, contact: int) -> tuple[float, float]:
     second longer."""
     talk = chat.add_conversation(contact, WEB)
     chat.forget()
-    begun = time.monotonic()
+    started_at = time.monotonic()
     with chat.lock:
         tell_conversation_created(chat, talk)
         tell_message_created(chat, talk, add_spoken(chat, talk, "Hello"))
     machine.wait_until(lambda: "middag_organization" in talk["custom_attributes"], 60)
-    took = time.monotonic() - begun
+    took = time.monotonic() - started_at
     chat.outbox.settle()
     time.sleep(1.5)  # the event of our own write would cost calls now
     return float(sum("definitions" not in call.path for call in chat.calls)), took
@@ -283,7 +283,7 @@ def _seen_after(window: ShopWindow, frame: Frame) -> float:
     with window.office.lock:
         rows[0] = {**old, "id": number}
     frame.evaluate(WATCH, number)
-    begun = time.time()
+    started_at = time.time()
     window.panel.ask(hook_request(HEALTHY.organization))
     appeared: float = frame.evaluate("window.benchSeen")
-    return appeared / 1000 - begun
+    return appeared / 1000 - started_at

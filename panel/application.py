@@ -91,7 +91,7 @@ def run_console() -> None:
 
 
 def hand_settings_over() -> None:
-    """Hand the settings of this process to the running server, which cannot read root's files.
+    """Hand the settings of this process to the running server, which may not read root's files.
 
     The command is the `ExecReload` of a unit: systemd reads the unit's `EnvironmentFile` anew for
     it, while the server keeps the environment of its start. Faulty settings: exit code 2, and the
@@ -111,7 +111,7 @@ def hand_settings_over() -> None:
 
 
 def _prepare_process() -> Settings:
-    """The environment's settings, for a process that is ours alone."""
+    """Prepare a process that runs the panel alone; returns the settings of the environment."""
     os.umask(0o077)  # what we write holds names and addresses: other users may not read it
     formatter.configure()
     settings = settings_or_exit()
@@ -162,16 +162,16 @@ def start_work(app: Flask, threads: int = USUAL_THREADS) -> None:
     assets.prepare_files(app)
     shared.bulkhead.resize(threads)
     settings = shared.settings
-    _warn_of_untold_proxies(settings)
+    _warn_of_unnamed_proxies(settings)
     if settings.worker == "inside":
         get(Worker, app).start_work(get(Jobs, app).work)
     get(HealthWatch, app).start(app)
 
 
-def _warn_of_untold_proxies(settings: Settings) -> None:
-    """Warn of a proxy that the settings do not name. Gunicorn speaks no https here, so https needs
-    a proxy. Until the settings count it, all clients seem to have the proxy's address, or any
-    address that they invent."""
+def _warn_of_unnamed_proxies(settings: Settings) -> None:
+    """Warn of a proxy that the settings do not name. Gunicorn speaks no https here, so an https
+    address needs a proxy. Until the settings count the proxy, all clients seem to have its address,
+    or any address that they invent."""
     reasons = {
         f"{settings.agent_proof} needs https": settings.agent_proof != SHARED_SECRET,
         "PANEL_URL is https": settings.panel_url.startswith("https:"),
@@ -194,7 +194,8 @@ def stop_work(app: Flask) -> None:
 
 
 def settings_or_exit() -> Settings:
-    """The settings of the environment. Faults are written to standard error, with exit code 2."""
+    """Return the settings of the environment. Faults end the process: each on standard error, exit
+    code 2."""
     try:
         return from_env(os.environ)
     except SettingsError as error:
@@ -232,7 +233,8 @@ def _list_folders(settings: Settings) -> list[Path]:
 
 
 def _find_state_folder(settings: Settings) -> Path | None:
-    """The folder of the database if that is a file, else of the cache; None if both are servers."""
+    """Return the folder of the database if that is a file, else the folder of the cache; None if
+    both are servers."""
     scheme, _, database = settings.database_url.partition("///")
     folders = [Path(database).parent] if scheme == "sqlite:" else _list_folders(settings)
     return next(iter(folders), None)

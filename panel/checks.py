@@ -156,7 +156,7 @@ CHECKS = (
     Check("plugin_hooks", _ask_plugin_hooks, needs_database=True),
     Check("agents", _ask_agents, needs_database=True),
 )
-DELIVERY_CHECKS = {"chatwoot_webhooks": CHATWOOT, "plugin_hooks": PLUGIN}  # of which sender
+DELIVERY_CHECKS = {"chatwoot_webhooks": CHATWOOT, "plugin_hooks": PLUGIN}  # with their senders
 
 
 def run_checks(

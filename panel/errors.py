@@ -6,7 +6,7 @@ PanelError                 code: short, repeatable by an agent to an administrat
 │   ├── Unwell             an answer that reports a fault: `http_500`, `rate_limited`
 │   ├── Blocked            another program answered (firewall, proxy, page, another plugin):
 │   │                      `blocked`, `no_api`, `rest_closed`, `cached_upstream`
-│   ├── Busy               no thread of ours may wait, or another reader asks: `busy`
+│   ├── Busy               no thread of ours may wait, or another reader fetches: `busy`
 │   └── Paused             the circuit breaker holds our calls back: `paused`
 └── GiveUp                 asking again at once would bring the same answer
     ├── Unreadable         `unreadable`, `wrong_shape`, `foreign_rows` …: a copy may stand in
@@ -93,7 +93,8 @@ class Missing(GiveUp):
 
 @contextmanager
 def naming_side(side: str) -> Iterator[None]:
-    """Name this outside world as the side of the block's errors, but not of our own database's."""
+    """Name this outside world as the side of the block's errors. Errors of our own database keep no
+    side."""
     try:
         yield
     except PanelError as error:

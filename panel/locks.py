@@ -66,8 +66,8 @@ class ThreadLocks:
 
 
 class ProcessLocks(ThreadLocks):
-    """Locks over more than this process. A single thread of the process asks there for a key; the
-    process's other threads wait for it."""
+    """Locks over several processes. Of the threads of this process that want a key, one at a time
+    competes with the other processes for it."""
 
     @contextmanager
     def hold(self, key: str, seconds: float) -> Iterator[bool]:
@@ -76,10 +76,10 @@ class ProcessLocks(ThreadLocks):
             if not first:
                 yield False
                 return
-            with self._beyond(key, max(0.0, end - time.monotonic())) as is_mine:
+            with self._hold_for_process(key, max(0.0, end - time.monotonic())) as is_mine:
                 yield is_mine
 
-    def _beyond(self, key: str, seconds: float) -> AbstractContextManager[bool]:
+    def _hold_for_process(self, key: str, seconds: float) -> AbstractContextManager[bool]:
         raise NotImplementedError
 
 
@@ -92,7 +92,7 @@ class FileLocks(ProcessLocks):
         self._folder = folder
 
     @contextmanager
-    def _beyond(self, key: str, seconds: float) -> Iterator[bool]:
+    def _hold_for_process(self, key: str, seconds: float) -> Iterator[bool]:
         path = self._folder / blake2s(key.encode(), digest_size=16).hexdigest()
         file, is_mine = None, True  # a broken disk costs an extra call, never an answer
         try:
@@ -129,7 +129,7 @@ class RedisLocks(ProcessLocks):
         self._prefix = prefix
 
     @contextmanager
-    def _beyond(self, key: str, seconds: float) -> Iterator[bool]:
+    def _hold_for_process(self, key: str, seconds: float) -> Iterator[bool]:
         # The lock is not bound to this thread, because another thread renews it.
         lock = self._client.lock(
             f"{self._prefix}{key}",
@@ -141,17 +141,17 @@ class RedisLocks(ProcessLocks):
             is_mine = lock.acquire(blocking_timeout=seconds)
         except redis.RedisError:
             is_mine = True  # without Redis, every process asks the outside world itself
-        ended = threading.Event()
-        threading.Thread(target=_renew, args=(lock, ended), daemon=True).start()
+        stop = threading.Event()
+        threading.Thread(target=_renew, args=(lock, stop), daemon=True).start()
         try:
             yield is_mine
         finally:
-            ended.set()
+            stop.set()
             with suppress(LockError, redis.RedisError):
                 lock.release()
 
 
-def _renew(lock: Lock, ended: threading.Event) -> None:
-    while not ended.wait(REDIS_LEASE_SECONDS / 3):
+def _renew(lock: Lock, stop: threading.Event) -> None:
+    while not stop.wait(REDIS_LEASE_SECONDS / 3):
         with suppress(LockError, redis.RedisError):
             lock.reacquire()

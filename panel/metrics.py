@@ -161,17 +161,18 @@ def start_upstream_series(host: str, documents: Iterable[str], codes: Iterable[s
 @contextmanager
 def timing(metric: Histogram, well: str, failed: str) -> Iterator[None]:
     """Observe how long the block takes, under the outcome `well`, or `failed` where it raises."""
-    begun, outcome = time.perf_counter(), failed
+    started_at, outcome = time.perf_counter(), failed
     try:
         yield
         outcome = well
     finally:
-        metric.labels(outcome).observe(time.perf_counter() - begun)
+        metric.labels(outcome).observe(time.perf_counter() - started_at)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that is read at each scrape. `values`: by the label's value, or one under ""."""
+    """A figure that is read at each scrape. `values`: a number for each value of the label; without
+    a label, a single number for ""."""
 
     name: str
     words: str
@@ -198,9 +199,9 @@ def render(figures: Iterable[Figure]) -> bytes:
 
 
 def _choose_registry() -> CollectorRegistry:
-    counted = CollectorRegistry()
+    registry = CollectorRegistry()
     try:
-        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     except ValueError:  # no folder is shared: this process is the only one
         return REGISTRY
-    return counted
+    return registry

@@ -89,13 +89,14 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{variable.name} should be {variable.right}")
     if faults:
         raise SettingsError(faults)
-    # Set to nothing is another thing than not set: then nothing is derived either.
+    # A link's variable that is set to an empty text says: no link. Where the variable is not set,
+    # the address of the link is derived.
     empty = {name for name, text in environ.items() if not text.strip()}
     unlinked = frozenset(record for record in RECORDS if name_link(record) in empty)
-    return Settings(**_derived(values), unlinked=unlinked)
+    return Settings(**_derive(values), unlinked=unlinked)
 
 
-def _derived(values: dict[str, Any]) -> dict[str, Any]:
+def _derive(values: dict[str, Any]) -> dict[str, Any]:
     on_sqlite = values["database_url"].startswith("sqlite:")
     values["frame_origins"] = values["frame_origins"] or (origin(values["chatwoot_url"]),)
     values["worker"] = values["worker"] or ("inside" if on_sqlite else "separate")

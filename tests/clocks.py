@@ -46,12 +46,12 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     The pause is as long as the look was, because looks keep a busy process busy.
     """
     end = time.monotonic() + seconds
-    begun = time.monotonic()
+    started_at = time.monotonic()
     while not condition():
         now = time.monotonic()
         assert now < end, "waited in vain"
-        time.sleep(min(max(0.01, now - begun), LONGEST_PAUSE))
-        begun = time.monotonic()
+        time.sleep(min(max(0.01, now - started_at), LONGEST_PAUSE))
+        started_at = time.monotonic()
 
 
 def with_clock(app: Flask, clock: Clock) -> Services:

@@ -139,20 +139,20 @@ def standing(_standing: Panel) -> Panel:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    started = start_redis(tmp_path_factory.mktemp("redis"))
-    yield started
-    started.process.kill()
-    started.process.wait()
+    server = start_redis(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.process.kill()
+    server.process.wait()
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[Redis]:
     """A Redis that a test may stop or kill."""
-    started = start_redis(tmp_path)
-    yield started
-    started.process.send_signal(signal.SIGCONT)
-    started.process.kill()
-    started.process.wait()
+    server = start_redis(tmp_path)
+    yield server
+    server.process.send_signal(signal.SIGCONT)
+    server.process.kill()
+    server.process.wait()
 
 
 def certify(folder: Path) -> tuple[Path, Path]:

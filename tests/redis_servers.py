@@ -34,6 +34,6 @@ def start_redis(folder: Path) -> Redis:
     process = subprocess.Popen(
         [*command, str(folder)], stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}
     )
-    started = Redis(process, f"redis://127.0.0.1:{port}/0")
-    wait_until(lambda: answers_pings(started.url))
-    return started
+    server = Redis(process, f"redis://127.0.0.1:{port}/0")
+    wait_until(lambda: answers_pings(server.url))
+    return server

@@ -31,10 +31,10 @@ def read_map() -> list[str]:
         r"^    (\S+/|\.)? +(.+)$", ast.get_docstring(TREES["panel"]) or "", re.MULTILINE
     )
     house, folder = [], ""
-    for names, listed in rows:
+    for names, modules in rows:
         folder = names.rstrip("/.") if names else folder
         prefix = f"panel.{folder}" if folder else "panel"
-        words = re.findall(r"[a-z_]+", listed)
+        words = re.findall(r"[a-z_]+", modules)
         house += [prefix] if folder == "demo" else [f"{prefix}.{word}" for word in words]
     return [*house, "app"]
 
@@ -55,7 +55,7 @@ def imports(name: str) -> Iterator[tuple[str, int]]:
 
 
 def loads(name: str) -> Iterator[tuple[str, int]]:
-    """The same without those for types alone, which nothing executes."""
+    """Yield the same, without the imports for types alone, which are never executed."""
     for_types = {
         row
         for node in ast.walk(TREES[name])

@@ -107,8 +107,10 @@ def test_commands_get_the_settings_of_the_service_letter_by_letter(tmp_path: Pat
     lines = ["# A comment=1", "", *(f"{name}={value}" for name, value in values.items())]
     (tmp_path / "panel.env").write_text("\n".join(lines))
     environ = {"PATH": os.environ["PATH"], "PANEL_SETTINGS": str(tmp_path / "panel.env")}
-    ended = run(DEPLOY / "middag-panel", "launch-url", env=environ, cwd=tmp_path)
-    assert ended.stdout == f"https://p.example.com/#k={derive_launch_key(secret)}\n", ended.stderr
+    process = run(DEPLOY / "middag-panel", "launch-url", env=environ, cwd=tmp_path)
+    assert process.stdout == f"https://p.example.com/#k={derive_launch_key(secret)}\n", (
+        process.stderr
+    )
 
 
 # -- compose and the image -------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from panel.services import Services, get
 from tests.conftest import no_worlds, with_tables
 
 ROOT = Path(__file__).resolve().parent.parent
-PAST = "decisions.md"  # why something was done once: nobody looks there how it is used
+PAST = "decisions.md"  # the reasons of the past: nobody looks there for the use of a setting
 DOCUMENTS = {
     path.name: path.read_text(encoding="utf-8")
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -42,7 +42,8 @@ Lister = Callable[[Flask], Iterator[str]]
 
 
 def is_documented(name: str, before: str = ALONE, code: str = CODE_TEXT) -> bool:
-    """The part of a route that varies may stand there as any segment."""
+    """Tell whether a document has this name as code. A varying part of a route may stand there as
+    any segment."""
     pattern = ANY_SEGMENT.join(re.escape(part) for part in VARYING_PART.split(name))
     return bool(re.search(rf"{before}{pattern}(?![\w/-])", code))
 
@@ -55,14 +56,16 @@ def list_settings(_app: Flask) -> Iterator[str]:
 
 
 def list_routes(app: Flask) -> Iterator[str]:
-    """As `POST /sections/<name>/refresh`; HEAD and OPTIONS are the framework's own."""
+    """Yield routes such as `POST /sections/<name>/refresh`; HEAD and OPTIONS are the
+    framework's."""
     for rule in app.url_map.iter_rules():
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             yield f"{method} {rule.rule}"
 
 
 def list_commands(_app: Flask) -> Iterator[str]:
-    """As `sync backfill`: the ones of `flask --app app` and those of `middag-panel` alone."""
+    """Yield commands such as `sync backfill`: those of `flask --app app`, and those that only
+    `middag-panel` has."""
     for command in (*commands.COMMANDS, console.run, run_worker):
         yield from _list_below(command, "")
 
@@ -77,7 +80,7 @@ def _list_below(command: click.Command, before: str) -> Iterator[str]:
 
 
 def list_metrics(app: Flask) -> Iterator[str]:
-    """A counter with its ending, as Prometheus asks for it."""
+    """Yield the figures; a counter has its ending, as in Prometheus's queries."""
     figures = app.test_client().get("/metrics").get_data(as_text=True)
     for family in text_string_to_metric_families(figures):
         if family.name.startswith("panel_"):
@@ -143,13 +146,13 @@ NAMED_FIGURE = re.compile(r"\[[^\]]+\]\((docs/\w+\.md)#([\w-]+)\)")
 
 
 def list_claims() -> list[str]:
-    """The rows of the sheet, without the two lines of its head."""
+    """Return the rows of the table, without the two lines of its head."""
     sheet = README.partition(SHEET)[2].partition("\n## ")[0]
     return [line for line in sheet.splitlines() if line.startswith("| ")][2:]
 
 
 def list_headings(text: str) -> set[str]:
-    """As a link names them: in lower case, with hyphens, without other signs."""
+    """Return the headings as links name them: in lower case, with hyphens, without other signs."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

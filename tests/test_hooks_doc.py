@@ -168,11 +168,11 @@ def test_the_example_with_curl_works_as_it_stands(panel: Panel) -> None:
     example = next(part for part in TEXT.split("```") if part.strip().startswith("curl"))
     environment = {"PANEL_URL": panel.url, "CHATWOOT_CONTACT_VIEW_SECRET": SECRET}
     environ = {"PATH": os.environ["PATH"], **environment}
-    ended = subprocess.run(
+    process = subprocess.run(
         ["sh", "-c", example], check=True, env=environ, capture_output=True, timeout=30
     )
-    assert b"202" in ended.stdout.splitlines()[0]
-    assert json.loads(ended.stdout.splitlines()[-1])["id"] == "try-1"
+    assert b"202" in process.stdout.splitlines()[0]
+    assert json.loads(process.stdout.splitlines()[-1])["id"] == "try-1"
 
 
 # -- the sender for WordPress ----------------------------------------------------------------------
@@ -192,9 +192,9 @@ def php() -> str:
 
 def run_php(php: str, *arguments: str) -> str:
     command = [php, *arguments]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    process = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
 def test_php_can_read_the_sender(php: str) -> None:

@@ -29,7 +29,8 @@ MOST_MODULES = 12  # directly in `panel/`
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 40  # lines
 WIDEST_LINE = 120  # of a template
 
-# Who alone may use what. The demo and the tests stand outside: they play the other side.
+# The libraries, each with the only modules that may import it. The demo and the tests are not bound
+# by this, because they play the outside worlds.
 ONLY_IN = {
     "requests": ("panel.upstream.exchange", "panel.upstream.transport"),
     "urllib3": ("panel.upstream.transport",),
@@ -44,8 +45,8 @@ ONLY_IN = {
         *("panel.sync.plugin_hooks", "panel.sync.chatwoot_hooks", "panel.explain.page"),
     ),
 }
-# Loaded by name, when it is needed: who has nothing to upgrade does without Alembic's 4 MB, and a
-# command that executes no pass without the durable engine.
+# These modules are loaded by name when they are needed. So a process that has nothing to upgrade
+# does not hold Alembic's 4 MB, and a command that executes no pass does not load the engine.
 LOADED_LATE = {
     "panel.data.migrations.upgrade",
     "panel.sync.engine_client",
@@ -59,7 +60,7 @@ def test_every_module_has_its_place_in_the_house() -> None:
 
 
 def test_the_map_names_modules_that_are_there() -> None:
-    """Else the other rules would hold of an empty folder."""
+    """Otherwise the other rules would hold for an empty folder."""
     assert [name for name in HOUSE if name not in MODULES] == []
     assert len(HOUSE) > 50
 
@@ -136,7 +137,9 @@ def _loads(function: ast.AST) -> Iterator[int]:
 
 
 def _is_loaded_late(call: ast.Call) -> bool:
-    return [ast.unparse(each).strip("'") for each in call.args] in [[one] for one in LOADED_LATE]
+    return [ast.unparse(argument).strip("'") for argument in call.args] in [
+        [one] for one in LOADED_LATE
+    ]
 
 
 def test_what_is_loaded_late_is_there_and_nobody_imports_it() -> None:
@@ -182,7 +185,8 @@ def _environment_reads(tree: ast.Module) -> Iterator[int]:
 
 
 def list_files(*patterns: str) -> list[Path]:
-    """The files of ours by these patterns; libraries that others wrote are no matter of style."""
+    """Return our files that match these patterns. The rules of style do not hold for libraries that
+    others wrote."""
     files = (path for pattern in patterns for path in sorted(ROOT.glob(pattern)))
     return [path for path in files if "vendor" not in path.parts]
 
@@ -222,12 +226,12 @@ def test_no_line_of_a_template_is_wide() -> None:
 
 # -- privates --------------------------------------------------------------------------------------
 
-# Of other programs, where they have no face for what a test has to know.
+# Private names of other programs, which have no public one for what a test has to know.
 FOREIGN_PRIVATES = {"_sys_db"}  # DBOS 3.4: the engine of SQLAlchemy that it made
 
 
 def test_tests_and_benchmarks_use_what_everybody_may_use() -> None:
-    """Else a change inside the panel would break tests of what it does."""
+    """Otherwise a change of the panel's inside would break tests of its behaviour."""
     wrong = []
     for path in list_files("bench/**/*.py", "tests/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
@@ -237,7 +241,7 @@ def test_tests_and_benchmarks_use_what_everybody_may_use() -> None:
 
 
 def _privates(node: ast.AST) -> Iterator[str]:
-    """The private names of other objects and modules that are used here."""
+    """Yield the private names of other objects and modules that are used here."""
     if isinstance(node, ast.Attribute) and not _is_own(node.value):
         yield from [node.attr] if _is_private(node.attr) else []
     elif isinstance(node, ast.ImportFrom):

@@ -78,8 +78,8 @@ def _top_level() -> set[str]:
     does not name."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     if (ROOT / ".git").exists():
-        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        return {line.partition("/")[0] for line in listed.stdout.split("\0") if line}
+        output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return {line.partition("/")[0] for line in output.stdout.split("\0") if line}
     ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
     return {path.name for path in ROOT.iterdir()} - ignored
 

@@ -87,10 +87,10 @@ def test_a_command_of_the_package_needs_no_checkout(installed: Installed, tmp_pa
 
 
 def test_the_help_of_every_command_needs_no_settings(installed: Installed) -> None:
-    listed = installed.run({}, "--help")
-    assert listed.returncode == 0
+    answer = installed.run({}, "--help")
+    assert answer.returncode == 0
     for name in ("run", "worker", "setup", "launch-url", "access", "sync"):
-        assert f"\n  {name} " in listed.stdout
+        assert f"\n  {name} " in answer.stdout
     explained = installed.run({}, "sync", "worker", "--help")
     assert (explained.returncode, explained.stderr) == (0, "")
 

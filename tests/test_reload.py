@@ -1,4 +1,4 @@
-"""`systemctl reload panel`: the server that runs takes new settings, and drops no request."""
+"""`systemctl reload panel`: the running server takes new settings, and drops no request."""
 
 import os
 import re
@@ -31,7 +31,7 @@ class Unit:
     statuses: list[int] = field(default_factory=list)
 
     def reload(self, **changes: str) -> subprocess.CompletedProcess[str]:
-        """The unit's ExecReload, for which systemd reads the settings anew."""
+        """Run the unit's ExecReload, for which systemd reads the settings again."""
         [line] = re.findall(r"^ExecReload=(.+)$", UNIT, re.MULTILINE)
         line = line.replace("/opt/panel/.venv/bin/python", sys.executable)
         environ = {**self.settings, **changes, "MAINPID": str(self.process.pid)}
@@ -94,9 +94,9 @@ def test_new_settings_are_taken_without_a_lost_request(unit: Unit, tmp_path: Pat
 
 def test_faulty_settings_are_told_and_the_server_goes_on(unit: Unit, tmp_path: Path) -> None:
     assert unit.language == "en"
-    refused = unit.reload(PANEL_LOCALE="klingon")
-    assert refused.returncode == 2
-    assert "PANEL_LOCALE should be" in refused.stderr
+    result = unit.reload(PANEL_LOCALE="klingon")
+    assert result.returncode == 2
+    assert "PANEL_LOCALE should be" in result.stderr
     assert list((tmp_path / "run").iterdir()) == []
     assert unit.language == "en"
 

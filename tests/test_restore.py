@@ -26,7 +26,7 @@ _numbers = count(1)
 
 
 def read_commands(*words: str) -> list[str]:
-    """The documented commands of the blocks that begin with each of these."""
+    """Return the documented commands of the blocks that begin with these words."""
     blocks = re.findall(r"(?:^ {4,}\S.*\n)+", OPERATE, re.MULTILINE)
     return [line.strip() for word in words for block in blocks if block.strip().startswith(word)
             for line in block.splitlines()]  # fmt: skip
@@ -34,7 +34,7 @@ def read_commands(*words: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Home:
-    """Where an installation has its database, and how it is saved and brought back there."""
+    """The database of an installation, and the documented commands to save and restore it."""
 
     url: str
     kept: Path
@@ -42,7 +42,7 @@ class Home:
     bring_back: list[str]
 
     def execute(self, commands: list[str]) -> None:
-        """As an administrator, with the settings of the service."""
+        """Execute commands as an administrator, with the settings of the service."""
         assert commands
         file = self.url.removeprefix("sqlite:///")
         lines = [line.replace("/var/lib/panel/panel.db", file) for line in commands]
@@ -71,7 +71,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
 
 
 def learn(panel: Panel) -> int:
-    """A pass has seen Acme, and an agent has picked Beta for one of its contacts."""
+    """Run a pass of Acme, and pick Beta as an agent for one of its contacts."""
     get(Jobs, panel.app).bring_in_line(42)
     contact = next(iter(panel.chat.contacts))
     panel.services.links.put(Link(CONTACT, contact, 45, PICKED, agent=1, contact=contact))
@@ -92,13 +92,13 @@ def test_a_backup_brings_back_what_agents_said_and_passes_go_on(
     before.services.links.forget(45)
     stop(before)
     home.execute(home.bring_back)
-    there = make(PANEL_DATABASE_URL=home.url)
-    links = there.services.links.find(0, contact)
+    restored = make(PANEL_DATABASE_URL=home.url)
+    links = restored.services.links.find(0, contact)
     assert [link.organization for link in links if link.agent] == [45]
     contacts = len(worlds.chat.contacts)
-    assert run(there, "sync backfill 42 45").exit_code == FINE
-    work(there)
-    assert there.services.directory.list_organizations() == [42, 45]
+    assert run(restored, "sync backfill 42 45").exit_code == FINE
+    work(restored)
+    assert restored.services.directory.list_organizations() == [42, 45]
     assert len(worlds.chat.contacts) == contacts + 1, "Beta's own; nobody is made twice"
 
 
@@ -111,18 +111,19 @@ def test_tombstones_are_obeyed_before_the_first_pass(home: Home, make: MakePanel
     kept.write_text(run(before, "forget --tombstones").stdout)
     stop(before)
     home.execute(home.bring_back)
-    there = make(PANEL_DATABASE_URL=home.url)
-    assert "collaborator:1" in there.services.directory.people_of(42), "the backup has her"
-    assert run(there, f"forget --restore {kept}").exit_code == FOUND
-    assert "collaborator:1" not in there.services.directory.people_of(42)
-    get(Jobs, there.app).bring_in_line(42)
-    assert "collaborator:1" not in there.services.directory.people_of(42)
+    restored = make(PANEL_DATABASE_URL=home.url)
+    assert "collaborator:1" in restored.services.directory.people_of(42), "the backup has her"
+    assert run(restored, f"forget --restore {kept}").exit_code == FOUND
+    assert "collaborator:1" not in restored.services.directory.people_of(42)
+    get(Jobs, restored.app).bring_in_line(42)
+    assert "collaborator:1" not in restored.services.directory.people_of(42)
 
 
 def test_nothing_of_a_newer_version_is_left_in_postgresql(
     tmp_path: Path, make: MakePanel, request: pytest.FixtureRequest
 ) -> None:
-    """A table that the backup does not know would stop the next upgrade, which makes it."""
+    """A table that the backup lacks would be left over, and the upgrade that makes it would
+    fail."""
     home = make_home("postgresql", tmp_path, request)
     before = make(PANEL_DATABASE_URL=home.url)
     learn(before)
@@ -131,11 +132,11 @@ def test_nothing_of_a_newer_version_is_left_in_postgresql(
         connection.exec_driver_sql("CREATE TABLE of_a_newer_version (id int)")
     stop(before)
     home.execute(home.bring_back)
-    there = make(PANEL_DATABASE_URL=home.url)
-    with there.services.database.begin() as connection:
+    restored = make(PANEL_DATABASE_URL=home.url)
+    with restored.services.database.begin() as connection:
         table = connection.exec_driver_sql("SELECT to_regclass('of_a_newer_version')").scalar()
     assert table is None
-    assert there.services.directory.list_organizations() == [42]
+    assert restored.services.directory.list_organizations() == [42]
 
 
 def test_from_nothing_everything_but_the_words_of_agents_is_learned_again(
@@ -151,13 +152,13 @@ def test_from_nothing_everything_but_the_words_of_agents_is_learned_again(
     tombstones.write_text(run(panel, "forget --tombstones").stdout)
     people = panel.services.directory.people_of(42)
     contacts = len(worlds.chat.contacts)
-    there = make(PANEL_DATABASE_URL=home.url, PANEL_URL=PANEL_URL)
-    assert there.services.directory.list_organizations() == []
-    assert "Another installation" in run(there, "setup --dry-run").output
-    run(there, "setup --take-over")
-    assert run(there, f"forget --restore {tombstones}").exit_code == FINE
-    assert run(there, f"sync backfill {known}").exit_code == FINE
-    work(there)
-    assert there.services.directory.people_of(42) == people
+    restored = make(PANEL_DATABASE_URL=home.url, PANEL_URL=PANEL_URL)
+    assert restored.services.directory.list_organizations() == []
+    assert "Another installation" in run(restored, "setup --dry-run").output
+    run(restored, "setup --take-over")
+    assert run(restored, f"forget --restore {tombstones}").exit_code == FINE
+    assert run(restored, f"sync backfill {known}").exit_code == FINE
+    work(restored)
+    assert restored.services.directory.people_of(42) == people
     assert "collaborator:1" not in people
     assert len(worlds.chat.contacts) == contacts, "found again by e-mail, and not made anew"

@@ -68,6 +68,8 @@ FAULTY = [
     ("MIDDAG_API_URL", "https://account.example.com/?rest_route=/a&rest_route=/b"),
     ("MIDDAG_API_URL", "https://account.example.com/?rest_route=/middag-account/v1#x"),
     ("MIDDAG_API_URL", "https://user@account.example.com/?rest_route=/middag-account/v1"),
+    ("MIDDAG_API_URL", "https://account.example.com/?"),
+    ("MIDDAG_API_URL", "https://account.example.com/#"),
     ("MIDDAG_API_URL", "https://[1"),
     ("MIDDAG_API_URL", "https://account example.com"),
     ("CHATWOOT_URL", "https://chat.example.com;script-src"),
@@ -96,9 +98,12 @@ FAULTY = [
     ("CHATWOOT_FRAME_ORIGINS", "chat.example.com"),
     ("CHATWOOT_FRAME_ORIGINS", "https://чат.example"),
     ("PANEL_URL", "panel"),
+    ("PANEL_URL", "https://panel.example.com/?"),
+    ("PANEL_URL", "https://panel.example.com/a b"),
     ("PANEL_CACHE_URL", "file:"),
     ("PANEL_CACHE_URL", "redis://"),
     ("PANEL_CACHE_URL", "redis://cache:port/0"),
+    ("PANEL_CACHE_URL", "redis://cache/١"),
     ("PANEL_CACHE_URL", "memcached://x"),
     ("PANEL_DATABASE_URL", "sqlite:///"),
     ("PANEL_DATABASE_URL", "sqlite://"),
@@ -121,6 +126,7 @@ FAULTY = [
     ("PANEL_SESSION_HOURS", "0"),
     ("PANEL_KEEP_DAYS", "0"),
     ("PANEL_INBOXES", "1,two"),
+    ("PANEL_INBOXES", "0"),
     ("PANEL_INBOXES", "9" * 5000),
     ("PANEL_CHECK_INBOX", "maybe"),
     ("CHATWOOT_CALLS_PER_MINUTE", "0"),
@@ -228,7 +234,7 @@ def test_a_program_with_faulty_settings_names_all_faults_and_ends_with_2(command
         "CHATWOOT_API_TOKEN": "hunter2 hunter2",
         "CHATWOOT_ACCOUNT_ID": "none",
     }
-    ended = subprocess.run(
+    process = subprocess.run(
         COMMANDS[command],
         cwd=ROOT,
         env=environ,
@@ -237,17 +243,17 @@ def test_a_program_with_faulty_settings_names_all_faults_and_ends_with_2(command
         timeout=60,
         check=False,
     )
-    assert ended.returncode == 2
+    assert process.returncode == 2
     for name in RIGHT:
-        assert name in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert "hunter2" not in ended.stdout + ended.stderr
+        assert name in process.stderr
+    assert "Traceback" not in process.stderr
+    assert "hunter2" not in process.stdout + process.stderr
 
 
 def test_gunicorn_with_faulty_settings_ends_instead_of_starting_again_and_again() -> None:
     command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"]
     environ = {"PATH": os.environ["PATH"]}
-    ended = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=ROOT,
         env=environ,
@@ -256,5 +262,5 @@ def test_gunicorn_with_faulty_settings_ends_instead_of_starting_again_and_again(
         timeout=20,
         check=False,
     )
-    assert ended.returncode != 0
-    assert ended.stderr.count("The settings are not right") == 1
+    assert process.returncode != 0
+    assert process.stderr.count("The settings are not right") == 1

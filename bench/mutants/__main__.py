@@ -35,18 +35,20 @@ def main(sample: int, seed: int, only: str, folder: Path) -> None:
     copies = [make_copy(folder / f"panel{number}") for number in range(COPIES)]
     mutants, dropped = list_mutants(copies[0], COSMIC_RAY)
     click.echo(f"seed {seed}: of {len(mutants)} mutants; {dropped} mean nothing", err=True)
-    chosen = choose_mutants([row for row in mutants if row.module.startswith(only)], sample, seed)
+    rows_to_run = choose_mutants(
+        [row for row in mutants if row.module.startswith(only)], sample, seed
+    )
     data, report = folder / "coverage.sqlite", folder / "tests.txt"
     if not data.exists():  # else these are the lines of an earlier run
         trace_tests(copies[0], data, report)
     covering = Covering(copies[0], data, report)
     for begin, end in ROUNDS:
-        outcomes = try_all(copies, chosen, covering, begin, end)
+        outcomes = try_all(copies, rows_to_run, covering, begin, end)
         survivors = [
-            row for row, outcome in zip(chosen, outcomes, strict=True) if outcome == "survived"
+            row for row, outcome in zip(rows_to_run, outcomes, strict=True) if outcome == "survived"
         ]
-        click.echo(f"{len(chosen)} mutants, {len(survivors)} survived", err=True)
-        chosen = survivors
+        click.echo(f"{len(rows_to_run)} mutants, {len(survivors)} survived", err=True)
+        rows_to_run = survivors
 
 
 def try_all(
@@ -60,10 +62,10 @@ def try_all(
         free.put(copy)
 
     def try_next(mutant: Mutant, tests: Tests) -> str:
-        copy, begun = free.get(), time.monotonic()
+        copy, started_at = free.get(), time.monotonic()
         outcome = try_mutant(copy, COSMIC_RAY, mutant, tests)
         free.put(copy)
-        row = [*mutant, outcome, round(time.monotonic() - begun, 1), len(tests)]
+        row = [*mutant, outcome, round(time.monotonic() - started_at, 1), len(tests)]
         click.echo(json.dumps(row))
         return outcome
 

@@ -1,8 +1,9 @@
 """Access: whether this agent may see this conversation. Chatwoot decides, and its answer is at most
 a minute old.
 
-A slow Chatwoot delays no panel: after `CHECK_SECONDS` its answer of a short while ago decides
-(`KEPT_SECONDS`), and the viewer is told that the access could not be checked.
+A slow Chatwoot delays no panel: after `CHECK_SECONDS` its earlier answer decides, which is kept for
+a short while (`chatwoot_calls.ACCESS_LIFETIMES`). The viewer is told that the access could not be
+checked.
 """
 
 from panel.auth.background_checks import BackgroundChecks
@@ -39,19 +40,20 @@ class Access:
         self, agent: int, conversation: Conversation, control: CacheControl = CacheControl.FRESH
     ) -> Agent:
         """Return the agent, if they are listed and may see this conversation."""
-        listed = self._chatwoot.agents(control).get(agent)
-        if listed is None:
+        record = self._chatwoot.agents(control).get(agent)
+        if record is None:
             raise Denied(NOT_AN_AGENT)
         if self._settings.inboxes and conversation.inbox not in self._settings.inboxes:
             raise Denied("inbox_not_served")
         # Chatwoot shows every inbox to administrators, member or not.
-        limited = self._settings.check_inbox and listed.role != ADMINISTRATOR
+        limited = self._settings.check_inbox and record.role != ADMINISTRATOR
         if limited and not self._is_member(agent, conversation, control):
             raise Denied("not_in_inbox")
-        return listed
+        return record
 
     def admit_in_time(self, agent: int, conversation: Conversation) -> tuple[Agent, bool]:
-        """Like `admit`; False where Chatwoot was too slow, and its earlier answer decided."""
+        """Like `admit`, and whether Chatwoot decided now: False where it was too slow, so that its
+        earlier answer decided."""
         key = ("admit", agent, conversation.id)
         check = self._checks.start(key, lambda: self.admit(agent, conversation))
         try:
@@ -65,7 +67,7 @@ class Access:
         except PanelError:  # `Denied` too: an older list may not know a new agent yet
             if check.future.done():
                 raise late from None
-        # No kept answer admits the agent: an opening may wait as long as any read.
+        # No kept answer admits the agent. So this opening waits for Chatwoot as long as a read may.
         return self._checks.wait(check, READ_SECONDS), True
 
     def _is_member(self, agent: int, conversation: Conversation, control: CacheControl) -> bool:

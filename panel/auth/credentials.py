@@ -1,4 +1,4 @@
-"""Credentials: what a request brings to prove its viewer, and what is then known of the viewer."""
+"""Credentials, by which a request proves its viewer, and the proof that follows from them."""
 
 from dataclasses import dataclass
 from urllib.parse import unquote

@@ -46,10 +46,11 @@ from panel.upstream.chatwoot import Chatwoot
 log = logging.getLogger(__name__)
 
 DASHBOARD_COOKIE = "cw_d_session_info"  # the dashboard's session, Chatwoot 4.15.1
-# Chatwoot sends right pairs; a merged contact or a deleted conversation makes a wrong one now and
-# then. The key is the peer with the claimed agent. So a guesser does not lock out colleagues behind
-# the same address, and made-up addresses do not help. The limit by address alone is much higher,
-# for a claim costs nothing.
+# Pairs of conversation and contact. Chatwoot sends right pairs; a merged contact or a deleted
+# conversation makes a wrong one now and then. Wrong pairs are counted by peer and claimed agent, so
+# a guesser does not lock out colleagues behind the same address, and made-up addresses do not help.
+# A guesser can claim any agent at no cost, so there is a limit by address alone too; it is much
+# higher.
 PAIRS_BY_AGENT = Limit("wrong pair", 10)
 PAIRS_BY_ADDRESS = Limit("wrong pair of any agent", 60)
 # A session that Chatwoot no longer confirms opens nothing.
@@ -107,9 +108,9 @@ class Authenticator:
         return Proof(SHARED_SECRET)
 
     def by_session(self, credentials: Credentials) -> Proof:
-        """A session is believed while our database is silent and cannot confirm it. Then it opens
-        only records that Chatwoot itself allows, and its seals end with it once it can be
-        checked."""
+        """A session counts as a proof also while our database is silent and cannot confirm it. Then
+        the session opens only records that Chatwoot itself allows. Once the session can be checked
+        and has ended, its seals end too."""
         session = self._parse_session(credentials)
         if self.revocations.has_ended(session.agent, session.generation):
             raise Unproven("session_expired")
@@ -128,8 +129,8 @@ class Authenticator:
             if error.code == "session_expired":
                 raise
             # After a rotation an old session looks forged; the agent reads that it has ended.
-            ended = Unproven("session_expired")
-            raise self._record_wrong("session", credentials.address, ended) from None
+            refusal = Unproven("session_expired")
+            raise self._record_wrong("session", credentials.address, refusal) from None
 
     def by_dashboard(self, credentials: Credentials) -> Proof:
         """Chatwoot is asked once a minute; our cache knows the session by a keyed digest alone."""
@@ -194,29 +195,32 @@ class Authenticator:
         ids = {"conversation": pair[0], "contact": pair[1], "agent": asker.agent}
         words = "conversation %d without contact %d asked by agent %d"
         log.warning(words, *ids.values(), extra={"fields": ids})
-        listed = asker.agent if asker.agent in self.chatwoot.agents() else UNLISTED
-        by_agent = self.attempts.count(PAIRS_BY_AGENT, f"{listed} {asker.peer}")
+        agent = asker.agent if asker.agent in self.chatwoot.agents() else UNLISTED
+        by_agent = self.attempts.count(PAIRS_BY_AGENT, f"{agent} {asker.peer}")
         until = self.attempts.count(PAIRS_BY_ADDRESS, asker.address) or by_agent
         return Denied("too_many_guesses", retry_at=until) if until else refusal
 
     # -- wrong proofs ----------------------------------------------------------------------------
 
-    def _refuse_blocked(self, way: str, address: str, claimed: str = "") -> None:
-        """`claimed`: the agent that the proof names; so a guest locks out no colleague nearby."""
-        actor = f"{address} {claimed}".rstrip()
+    def _refuse_blocked(self, way: str, address: str, claimed_agent: str = "") -> None:
+        """`claimed_agent`: the agent that the proof names. Each name has a count of its own, so a
+        guest does not lock out a colleague behind the same address."""
+        actor = f"{address} {claimed_agent}".rstrip()
         blocked = self.attempts.blocked_until
         until = blocked(limit_failures(way), actor)
-        if claimed and until is None:
+        if claimed_agent and until is None:
             until = blocked(limit_all_failures(way), address)
         if way in COSTLY_WAYS and until is None:
             until = blocked(limit_costly_failures(way), EVERYBODY)
         if until is not None:
             raise Denied("too_many_proofs", retry_at=until)
 
-    def _record_wrong(self, way: str, address: str, refusal: Denied, claimed: str = "") -> Denied:
+    def _record_wrong(
+        self, way: str, address: str, refusal: Denied, claimed_agent: str = ""
+    ) -> Denied:
         """Count the proof; returns `refusal`, or the one for too many proofs."""
-        self._refuse_blocked(way, address, claimed)
-        self.attempts.record_failure(way, address, claimed)
+        self._refuse_blocked(way, address, claimed_agent)
+        self.attempts.record_failure(way, address, claimed_agent)
         if way in COSTLY_WAYS:
             self.attempts.count(limit_costly_failures(way), EVERYBODY)
         return refusal

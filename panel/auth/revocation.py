@@ -15,7 +15,7 @@ from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-UNANSWERED_SECONDS = 10.0  # how long a silent database is not asked again
+UNANSWERED_SECONDS = 10.0  # the time for which a silent database is not asked again
 
 agent_generations = Table(
     "agent_generations",
@@ -32,7 +32,7 @@ class Revocations:
     """The present generations of agents. While the database is silent no generation ends: this is
     logged, and open panels go on."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._clock = clock
         self._silent_until = 0.0

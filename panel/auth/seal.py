@@ -1,6 +1,5 @@
-"""The seal as values: which agent, proven how, may see which organization from which conversation.
-
-`tokens` signs and checks it.
+"""The values of a seal: the agent and the agent's proof, the organization that the agent may see,
+and the conversation that it was opened from. The module `tokens` signs and checks seals.
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,8 @@ LONGEST_SESSION = 500  # characters; ours have about a hundred
 
 @dataclass(frozen=True)
 class Cookie:
-    """The attributes of our cookie. Browsers refuse a name with this prefix from a sibling host."""
+    """The attributes of our cookie. A browser takes a name that begins with `__Host-` or
+    `__Secure-` from https alone, and the first of them from our own host alone."""
 
     name: str
     path: str

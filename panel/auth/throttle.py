@@ -2,7 +2,7 @@
 
 This module owns the table `attempts`. The actor is stored as a keyed digest, and for minutes only.
 Each limit has a count of its own: a neighbour's outdated tab must not keep an agent from signing
-in. A right proof that can be checked without a call is never refused for the count.
+in. A right proof that can be checked without a call is never refused because of a count.
 """
 
 import hmac
@@ -63,7 +63,8 @@ def limit_all_failures(way: str) -> Limit:
 
 
 def limit_costly_failures(way: str) -> Limit:
-    """Return the limit of wrong proofs that cost a call, over all addresses: these are cheap."""
+    """Return the limit of wrong proofs that cost a call, over all addresses. One guesser may have
+    many addresses."""
     return Limit(f"{way} in all", MOST_FAILURES_IN_ALL)
 
 
@@ -107,22 +108,25 @@ class Throttle:
         try:
             with transaction(self._engine) as connection:
                 connection.execute(delete(attempts).where(attempts.c.minute < minute - 1))
-                counted = connection.scalar(once_more.returning(attempts.c.count))
+                total = connection.scalar(once_more.returning(attempts.c.count))
         except PanelError as error:
             self._events.record(log.warning, f"{limit.name}: not counted", code=error.code)
             return None
-        if counted <= limit.most:
+        if total <= limit.most:
             return None
         until = float((minute + 1) * MINUTE_SECONDS)
         self._blocked.put(digest, until, until)
         return until
 
-    def record_failure(self, way: str, address: str, claimed: str = "") -> None:
-        """Count and log a wrong proof, without the credential; `claimed`: the agent it names."""
+    def record_failure(self, way: str, address: str, claimed_agent: str = "") -> None:
+        """Count and log a wrong proof, without the credential.
+
+        `claimed_agent`: the agent that the proof names.
+        """
         words = f"a wrong {way} from {address or 'an unknown address'}"
         self._events.record(log.warning, words, code="wrong_proof")
-        self.count(limit_failures(way), f"{address} {claimed}".rstrip())
-        if claimed:
+        self.count(limit_failures(way), f"{address} {claimed_agent}".rstrip())
+        if claimed_agent:
             self.count(limit_all_failures(way), address)
 
     def _digest(self, limit: Limit, actor: str) -> str:

@@ -34,8 +34,8 @@ from panel.upstream.chatwoot import Chatwoot
 log = logging.getLogger(__name__)
 
 SEAL_SECONDS = 30 * 60
-# A valid seal is not checked again for a moment: with the time that `chatwoot.CHECKED` allows, a
-# removed agent is refused within the minute. An invalid seal is never remembered.
+# A valid seal is not checked again for a moment. Together with `ACCESS_LIFETIMES` of Chatwoot's
+# lists, a removed agent is refused within the minute. An invalid seal is never remembered.
 CHECKED_SECONDS = 10.0
 MOST_CHECKED = 4096
 REFUSED_SECONDS = 30.0  # how long the refusal of a background check is kept for `/changes`
@@ -121,7 +121,8 @@ class Seals:
         return seal
 
     def open_in_time(self, header: str | None) -> tuple[Seal, bool]:
-        """Like `open`; False where Chatwoot was too slow, and its earlier answer decided."""
+        """Like `open`, and whether Chatwoot decided now: False where it was too slow, so that its
+        earlier answer decided."""
         digest = _digest(header)
         if checked := self._find_checked(digest):
             self._require_verification(checked)
@@ -158,8 +159,8 @@ class Seals:
         """Return the seal if it was valid a moment ago and its agent has not signed out here
         since."""
         seal = self._checked.get(digest)
-        ended = seal and self._revocations.has_ended_here(seal.agent, seal.generation)
-        return None if ended else seal
+        has_ended = seal and self._revocations.has_ended_here(seal.agent, seal.generation)
+        return None if has_ended else seal
 
     def _require_verification(self, seal: Seal) -> Verification | None:
         """Return the verification that the seal rests on, if it rests on one.
@@ -211,16 +212,16 @@ class Seals:
         return seal, seconds
 
     def _check(self, seal: Seal, control: CacheControl = CacheControl.FRESH) -> None:
-        ended = self._revocations.has_ended(seal.agent, seal.generation)
+        has_ended = self._revocations.has_ended(seal.agent, seal.generation)
         try:
             conversation = self._chatwoot.conversation(seal.conversation, control)
             self._access.admit(seal.agent, conversation, control)
         except (Denied, Missing) as refused:
             # An agent who comes back must sign in again: the old seals and sessions have ended.
-            if refused.code == NOT_AN_AGENT and not ended:
+            if refused.code == NOT_AN_AGENT and not has_ended:
                 self._revocations.end(seal.agent, seal.generation)
             raise InvalidSeal("agent_removed", refused.code) from refused
-        if ended:
+        if has_ended:
             raise InvalidSeal("seal_expired", "its agent signed out, or was removed meanwhile")
         if conversation.contact.id != seal.contact:
             raise InvalidSeal("agent_removed", "the conversation has another contact now")

@@ -1,9 +1,9 @@
-"""Whoami: finds the user of Chatwoot that credentials belong to. The module calls `GET
-/api/v1/profile` of Chatwoot with the agent's own credentials.
+"""Whoami: finds the user of Chatwoot to whom credentials belong, by `GET /api/v1/profile` of
+Chatwoot with the agent's own credentials.
 
-These are an access token or a dashboard's session. Chatwoot's answer holds more secrets of that
-user. So only the id and the language leave this module, and no credential is kept or told, not even
-in an error.
+The credentials are an access token or a dashboard's session. Chatwoot's answer holds further
+secrets of that user. So only the id and the language leave this module. No credential is kept, and
+none stands in an error.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from panel.upstream.client import Client
 LONGEST = 512  # characters of one credential
 LONGEST_LOCALE = 16
 AGENT_ROLES = ("agent", ADMINISTRATOR)
-NOT_IN_ACCOUNT = "not_in_account"  # a user of Chatwoot, but none of our (active) account
+NOT_IN_ACCOUNT = "not_in_account"  # a user of Chatwoot who is not an active one of our account
 
 
 class User(msgspec.Struct):

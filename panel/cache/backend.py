@@ -195,15 +195,15 @@ def sweep_files(folder: Path, clock: Callable[[], float]) -> int:
     An entry's file begins with its expiry (cachelib 0.17, `file.py`); a lock and a generation are
     as old as their file.
     """
-    removed = 0
+    count = 0
     for path in _list_files(folder):
         try:
             if _is_expired(path, clock()):
                 path.unlink()
-                removed += 1
+                count += 1
         except OSError:
             continue  # gone already: another process sweeps as well
-    return removed
+    return count
 
 
 def _list_files(folder: Path) -> list[Path]:

@@ -1,5 +1,4 @@
-"""The writer of copies: makes them of answers, judges them by age, and stores them under a
-token."""
+"""The writer of copies: makes a copy of an answer, judges its age, stores it under a token."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import msgspec
 
 from panel import errors, exact_json
 from panel.cache.backend import TOKEN_SECONDS, CacheBackend
-from panel.cache.entries import Copy, Dated, Entry, Failure, Resource, State
+from panel.cache.entries import Copy, DatedBody, Entry, Failure, Resource, State
 from panel.cache.touches import AGE_SECONDS, Touches
 
 T = TypeVar("T")
@@ -28,7 +27,7 @@ class CopyWriter:
         self._touches = touches
         self._clock = clock
 
-    def make(self, resource: Resource[T], dated: Dated, value: T, token: str) -> Copy:
+    def make(self, resource: Resource[T], dated: DatedBody, value: T, token: str) -> Copy:
         digest = blake2s(exact_json.encode(dated.body), digest_size=8).hexdigest()
         made_at = self._clock() - (dated.age or 0.0)
         return Copy(dated.body, made_at, token, digest, resource.is_empty(value), dated.age)
@@ -52,7 +51,7 @@ class CopyWriter:
         return copy.age is None or copy.at - AGE_SECONDS < least
 
     def keep_newer(
-        self, resource: Resource[T], state: State[T], copy: Copy, value: T, touched: float
+        self, resource: Resource[T], state: State[T], copy: Copy, value: T, touched_at: float
     ) -> State[T]:
         """Return the state with the newer of two copies: its own, and this outdated one."""
         old = state.copy
@@ -62,7 +61,7 @@ class CopyWriter:
             # When the old copy came, that cache had no copy, or the same one: so it cannot be
             # older.
             copy = msgspec.structs.replace(copy, at=old.at)
-        if touched:
+        if touched_at:
             copy = msgspec.structs.replace(copy, token="")  # it stays invalidated
         self.put(resource, Entry(copy))
         return replace(state, copy=msgspec.structs.replace(copy, body=None), value=value)
@@ -73,22 +72,22 @@ class CopyWriter:
         """Return the state after a failed read, and the failure as it is stored."""
         kind, detail = type(error).__name__, error.detail[:LONGEST_DETAIL]
         failure = Failure(kind, error.code, self._clock(), state.token, error.retry_at, detail)
-        ended = replace(state, failure=failure)
+        result = replace(state, failure=failure)
         if not forbids_copies(error):
             self.put_beside(resource, failure)
-            return ended, failure
+            return result, failure
         # The copy is removed and not merely hidden: a later outage must not bring back a value that
         # we may not show.
         self.put(resource, Entry(None, failure))
-        return replace(ended, copy=None, value=None), failure
+        return replace(result, copy=None, value=None), failure
 
     def put_beside(self, resource: Resource[Any], failure: Failure) -> None:
         # Read the copy as it is now: if our lock was lost meanwhile, another writer may have
         # removed it.
-        [stored] = self._store.get(resource.entry_key)
+        [value] = self._store.get(resource.entry_key)
         # While the store cannot be read nothing is overwritten: a failure destroys no copy.
         if not self._store.is_resting:
-            copy = Entry.parse(stored).copy
+            copy = Entry.parse(value).copy
             # A copy that may not be shown any more must not live on from failure to failure.
             expired = copy and self._clock() >= copy.expires_at(resource.lifetimes)
             self.put(resource, Entry(None if expired else copy, failure))

@@ -20,6 +20,7 @@ from panel import errors
 
 T = TypeVar("T")
 
+CLOCK_SKEW_SECONDS = 60.0  # by how much the clocks of two machines may differ
 ASK_AGAIN_SECONDS = 15.0  # open panels are not told to ask sooner after a failure
 
 
@@ -88,7 +89,7 @@ def make_token_key(organization: int, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Dated:
+class DatedBody:
     """A JSON document, and how old it was when it arrived.
 
     `age`: seconds; 0: from its origin; None: from a cache in between that does not tell.
@@ -118,7 +119,7 @@ class Reading(Generic[T]):
 class Copy(msgspec.Struct, frozen=True):
     """The last good answer: when it was made, under which token, and a digest of its body.
 
-    `age`: as in `Dated`; `at` is so much earlier than the arrival.
+    `age`: as in `DatedBody`; `at` is so much earlier than the arrival.
     """
 
     body: Any
@@ -183,11 +184,19 @@ class Entry(msgspec.Struct, frozen=True):
         seconds = min(max(parts, default=now) - now, max(life.kept, life.refused))
         return max(1, math.ceil(seconds))
 
+    def without_future(self, now: float) -> "Entry":
+        """Leave out what seems to come from later: since then the clock was set back, so its age is
+        unknown, and it would count as young until the clock is there again."""
+        latest = now + CLOCK_SKEW_SECONDS
+        copy = self.copy if self.copy and self.copy.at <= latest else None
+        failure = self.failure if self.failure and self.failure.at <= latest else None
+        return Entry(copy, failure)
+
     @classmethod
-    def parse(cls, stored: object) -> "Entry":
+    def parse(cls, value: object) -> "Entry":
         """Any other shape (planted, cut off, of another version) counts as absent."""
         try:
-            return msgspec.convert(stored, cls)
+            return msgspec.convert(value, cls)
         except (msgspec.ValidationError, RecursionError):
             return cls()
 
@@ -236,12 +245,12 @@ class State(Generic[T]):
 
     @classmethod
     def make(
-        cls, resource: Resource[T], token: object, stored: object, now: float, parsed: bool
+        cls, resource: Resource[T], token: object, stored: object, now: float, with_value: bool
     ) -> "State[T]":
-        """The state that `token` and `stored` hold; `parsed` False: the reader needs no value."""
+        """Make the state from the stored values; `with_value` False: the reader needs no value."""
         token = token if isinstance(token, str) else ""
-        entry = Entry.parse(stored)
-        copy, value = _parse_copy(resource, entry.copy, now, parsed) or (None, None)
+        entry = Entry.parse(stored).without_future(now)
+        copy, value = _parse_copy(resource, entry.copy, now, with_value) or (None, None)
         failure = entry.failure
         if failure and _is_outdated(failure, token, copy, now, resource.lifetimes):
             failure = None
@@ -258,14 +267,14 @@ def _is_outdated(
 
 
 def _parse_copy(
-    resource: Resource[T], copy: Copy | None, now: float, parsed: bool
+    resource: Resource[T], copy: Copy | None, now: float, with_value: bool
 ) -> tuple[Copy, T | None] | None:
     """Return a usable copy without its body, which is not needed again, and its value."""
     # The store removes expired copies by its own clock, and late, so their age is checked here.
     if copy is None or now >= copy.expires_at(resource.lifetimes):
         return None
     try:
-        value = resource.parse(copy.body) if parsed else None
+        value = resource.parse(copy.body) if with_value else None
     except (errors.PanelError, RecursionError):
         return None
     return msgspec.structs.replace(copy, body=None), value

@@ -49,8 +49,8 @@ class ProcessGenerations:
 class FileGenerations:
     """Generations for the processes of this machine. A generation is the target of a symbolic link.
 
-    A link is read by one system call, a file by four, and other threads may run in between. The row
-    `changes` of the benchmark pays for it: with files it takes a third longer.
+    A link is read by one system call, a file by four, and other threads may run in between. With
+    files in place of links, the benchmark's row `changes` takes a third longer.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -24,7 +24,7 @@ from panel.cache.backend import CacheBackend
 from panel.cache.copies import CACHED_UPSTREAM, CopyWriter, forbids_copies, tell_age
 from panel.cache.entries import (
     CacheControl,
-    Dated,
+    DatedBody,
     Entry,
     Reading,
     Resource,
@@ -78,15 +78,15 @@ class Cache:
     ) -> Reading[T]:
         """`fetch` returns a JSON document or raises `PanelError`; at most one runs per resource.
 
-        A document that may come from a cache in between is returned as a `Dated`. Raises what
-        `fetch` raised, when no copy may stand in for it; `Busy` when this reader would wait for too
-        long. `report` is called once for each failure, however many readers waited for that read.
+        A document that may come from a cache in between is returned as a `DatedBody`. Raises
+        the error of `fetch` when no copy may stand in; `Busy` when this reader would wait too long.
+        `report` is called once for each failure, however many readers waited for that read.
         """
         asked_at, by = self._clock(), Deadline(READ_SECONDS)
         # A copy from before the question is no answer to `NO_CACHE`; a refusal from before it is,
         # and is looked at below.
         if control is not CacheControl.NO_CACHE:
-            [recalled] = self._states.recall([resource], parsed=True)
+            [recalled] = self._states.recall([resource], with_value=True)
             reading = self._answer_from(resource, recalled, control, asked_at)
             if reading:
                 return _count(resource, reading, "late" if reading.late else "hit")
@@ -94,7 +94,7 @@ class Cache:
             with self._bulkhead.enter():
                 return self._wait_and_read(resource, control, fetch, report, asked_at, by)
         except errors.Busy as busy:
-            [state] = self._states.load([resource], parsed=True)
+            [state] = self._states.load([resource], with_value=True)
             _count(resource, None, "busy")
             return self._answer_busy(resource, state, busy)
 
@@ -110,7 +110,7 @@ class Cache:
         with self.locks.hold(resource.lock_key, FLIGHT_SECONDS) as alone:
             # A reader who waited here takes the result that came meanwhile, a failure too: in turn,
             # fifty openings of a broken section would take fifty deadlines.
-            [state] = self._states.load([resource], parsed=True)
+            [state] = self._states.load([resource], with_value=True)
             reading = self._answer_from(resource, state, control, asked_at) or self._answer_shared(
                 resource, state, asked_at
             )
@@ -123,7 +123,7 @@ class Cache:
 
     def peek(self, resource: Resource[T]) -> Reading[T] | None:
         """Return the copy that may be shown without a read; None when there is none."""
-        [state] = self._states.recall([resource], parsed=True)
+        [state] = self._states.recall([resource], with_value=True)
         return self._answer_from(resource, state, CacheControl.ONLY_IF_CACHED, self._clock())
 
     def look(self, resource: Resource[T]) -> tuple[State[T], Entry]:
@@ -132,19 +132,19 @@ class Cache:
 
         The method serves explanations: it reads the cache alone, and remembers nothing.
         """
-        [state] = self._states.load([resource], parsed=True)
-        [stored] = self.store.get(resource.entry_key)
-        return state, Entry.parse(stored)
+        [state] = self._states.load([resource], with_value=True)
+        [value] = self.store.get(resource.entry_key)
+        return state, Entry.parse(value)
 
-    def changed(self, *shown: tuple[Resource[Any], str]) -> list[bool]:
+    def changed(self, *versions: tuple[Resource[Any], str]) -> list[bool]:
         """Tell for each of these versions whether a panel that shows it has a reason to ask. The
         cache alone answers.
 
         All are resources of one organization: mostly, its generation tells that nothing was
         written.
         """
-        states = self._states.recall([resource for resource, _ in shown], parsed=False)
-        pairs = zip(shown, states, strict=True)
+        states = self._states.recall([resource for resource, _ in versions], with_value=False)
+        pairs = zip(versions, states, strict=True)
         return [self._is_news(resource, state, version) for (resource, version), state in pairs]
 
     def _is_news(self, resource: Resource[Any], state: State[Any], version: str) -> bool:
@@ -158,7 +158,7 @@ class Cache:
 
     def version(self, resource: Resource[T]) -> str:
         """Return the version that a section with the present state carries."""
-        [state] = self._states.recall([resource], parsed=False)
+        [state] = self._states.recall([resource], with_value=False)
         return state.make_version(self._clock(), resource.lifetimes)
 
     def touch(self, organization: int, *names: str) -> bool:
@@ -205,13 +205,13 @@ class Cache:
         return self._clock() < state.copy.at + resource.lifetimes.fresh_for(state.copy.empty)
 
     def _answer_shared(
-        self, resource: Resource[T], stored: State[T], asked_at: float
+        self, resource: Resource[T], stored_state: State[T], asked_at: float
     ) -> Reading[T] | None:
         """Return the result of a read in this process for which this reader waited.
 
         The store has it as well, unless the store is down: then fifty readers would fetch in turn.
         """
-        state = self._states.find_shared(resource, stored)
+        state = self._states.find_shared(resource, stored_state)
         if state is None or state.read_at < asked_at:
             return None
         if state.failure:
@@ -264,14 +264,14 @@ class Cache:
             stored_token = self._copies.put_token(resource, state.token)
         try:
             answer = fetch(by)
-            dated = answer if isinstance(answer, Dated) else Dated(answer)
+            dated = answer if isinstance(answer, DatedBody) else DatedBody(answer)
             value = resource.parse(dated.body)
             # The copy is stored under the token from before the fetch: see the module.
             copy = self._copies.make(resource, dated, value, state.token)
             if copy.age != 0.0:
-                touched = self._copies.find_touch(resource, state)
-                if self._copies.is_outdated(resource, copy, max(since, touched)):
-                    state = self._copies.keep_newer(resource, state, copy, value, touched)
+                touched_at = self._copies.find_touch(resource, state)
+                if self._copies.is_outdated(resource, copy, max(since, touched_at)):
+                    state = self._copies.keep_newer(resource, state, copy, value, touched_at)
                     raise errors.Blocked(CACHED_UPSTREAM, tell_age(copy.age))
         except errors.PanelError as error:
             _count(resource, None, "failed")
@@ -279,18 +279,18 @@ class Cache:
             return self._store_failure(resource, state, stored_token, error)
         self._copies.put(resource, Entry(copy))
         copy = msgspec.structs.replace(copy, body=None)
-        ended = State(state.token, copy, None, value)
-        self._states.share(resource, stored_token, ended)
-        return _count(resource, self._make_reading(resource, ended), "fetched")
+        result = State(state.token, copy, None, value)
+        self._states.share(resource, stored_token, result)
+        return _count(resource, self._make_reading(resource, result), "fetched")
 
     def _store_failure(
         self, resource: Resource[T], state: State[T], stored_token: str, error: errors.PanelError
     ) -> Reading[T]:
-        ended, failure = self._copies.keep_failure(resource, state, error)
-        self._states.share(resource, stored_token, ended)
-        failed = failure.make_error(resource.lifetimes)
-        failed.detail = error.detail
-        return self._answer_late(resource, ended, failed)
+        result, failure = self._copies.keep_failure(resource, state, error)
+        self._states.share(resource, stored_token, result)
+        late_error = failure.make_error(resource.lifetimes)
+        late_error.detail = error.detail
+        return self._answer_late(resource, result, late_error)
 
 
 def _count(resource: Resource[Any], reading: T, outcome: str) -> T:

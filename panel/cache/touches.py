@@ -35,19 +35,21 @@ class Touches:
         """Return the moment (epoch seconds), None without a known touch. Only answers of a cache in
         between need it."""
         self._is_stored = True
-        [stored] = self._store.get(_make_key(organization))
-        moments = self._memory.get(organization), _read_moment(stored)
+        [value] = self._store.get(_make_key(organization))
+        moments = self._memory.get(organization), _read_moment(value)
         return max((moment for moment in moments if moment is not None), default=None)
 
     def outdates(self, organization: int, age: float | None) -> bool:
         """Tell whether an answer of this age (None: unknown) precedes the last known touch."""
-        touched = self.find(organization) if age != 0.0 else None
-        return touched is not None and (age is None or self._clock() - age - AGE_SECONDS < touched)
+        touched_at = self.find(organization) if age != 0.0 else None
+        return touched_at is not None and (
+            age is None or self._clock() - age - AGE_SECONDS < touched_at
+        )
 
 
-def _read_moment(stored: object) -> float | None:
+def _read_moment(value: object) -> float | None:
     try:
-        return msgspec.convert(stored, float)
+        return msgspec.convert(value, float)
     except msgspec.ValidationError:
         return None  # absent, or planted by another program
 

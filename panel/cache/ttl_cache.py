@@ -8,11 +8,13 @@ from typing import Generic, TypeVar
 from cachetools import TLRUCache
 
 V = TypeVar("V")
+SET_BACK_SECONDS = 1.0  # a smaller step of the clock is an ordinary correction
 
 
 class TtlCache(Generic[V]):
     """At most `most` values, each until its time (epoch seconds); the least used are evicted first.
 
+    When the machine's clock is set back, all values go: they would live so much longer.
     Safe for threads. Values are shared between callers, so callers must not change them.
     """
 
@@ -24,6 +26,8 @@ class TtlCache(Generic[V]):
     ) -> None:
         """`weigh` returns how many values a value counts as."""
         self._guard = Lock()
+        self._clock = clock
+        self._latest = clock()
         self._kept: TLRUCache[Hashable, tuple[V, float]] = TLRUCache(
             maxsize=most,
             ttu=lambda _key, entry, _now: entry[1],
@@ -36,6 +40,7 @@ class TtlCache(Generic[V]):
 
     def get(self, key: Hashable) -> V | None:
         with self._guard:  # a read changes the order of eviction
+            self._notice_the_clock()
             try:
                 return self._kept[key][0]
             except KeyError:
@@ -43,4 +48,12 @@ class TtlCache(Generic[V]):
 
     def put(self, key: Hashable, value: V, until: float) -> None:
         with self._guard:
+            self._notice_the_clock()
             self._kept[key] = value, until
+
+    def _notice_the_clock(self) -> None:
+        now = self._clock()
+        if now < self._latest - SET_BACK_SECONDS:
+            self._kept.clear()
+            self._latest = now
+        self._latest = max(self._latest, now)

@@ -21,13 +21,13 @@ TAKE_OVER = "`flask --app app setup --take-over`"
 
 @dataclass(frozen=True)
 class Claim:
-    """`ours`: our mark; `found`: the account's mark; `verdict`: the comparison of both.
+    """`ours`: our mark; `account_mark`: the account's mark; `verdict`: the comparison of both.
 
     `is_ours`: the account is to have our mark, or has it.
     """
 
     ours: Mark
-    found: Mark | None
+    account_mark: Mark | None
     verdict: str
     is_ours: bool
 
@@ -39,7 +39,7 @@ class Claim:
         is_marked = (definition.model, definition.key) == (CONTACT_MODEL, ID_ATTRIBUTE)
         if not is_marked or not self.is_ours:
             return definition
-        if self.found and self.verdict == OURS and not self.ours.id:
+        if self.account_mark and self.verdict == OURS and not self.ours.id:
             return definition  # the present mark has an id, which we do not know now
         present = (row or {}).get("attribute_description")
         return replace(definition, description=write_mark(present, self.ours))
@@ -54,7 +54,9 @@ class Claim:
                 f"may write into it. If this is the one that should: {TAKE_OVER}."
             )
         else:
-            place, number = (self.found.place, self.found.id) if self.found else ("", "")
+            place, number = (
+                (self.account_mark.place, self.account_mark.id) if self.account_mark else ("", "")
+            )
             yield (
                 f"Another installation writes into this account: the panel at {place} (installation"
                 f" {number or 'unknown'}). Nothing is executed here, and hooks are kept. If this is"

@@ -62,7 +62,7 @@ def access(
         writer = csv.DictWriter(sys.stdout, list(_make_row(AuditEntry("", 0))))
         writer.writeheader()
         writer.writerows(_make_row(entry) for entry in entries)
-        sys.stdout.flush()  # here, where a full disk is told
+        sys.stdout.flush()  # a full disk fails here, where the failure is reported
         return
     rows = [_make_row(entry) for entry in entries] if as_json else []
     echo(rows, as_json, lambda: _entry_lines(entries))
@@ -75,11 +75,11 @@ def _make_row(entry: AuditEntry) -> dict[str, object]:
 def _entry_lines(entries: Iterable[AuditEntry]) -> Iterable[str]:
     entry = None
     for entry in entries:
-        whom = f"agent {entry.agent}  {entry.what}"
+        agent = f"agent {entry.agent}  {entry.what}"
         where = f"organization {entry.organization}  conversation {entry.conversation}"
         parts = (entry.proof, entry.link, entry.source, entry.note)
         how = " ".join(part for part in parts if part)
-        yield f"{format_time(entry.at)}  {whom}  {where}  {how}".rstrip()
+        yield f"{format_time(entry.at)}  {agent}  {where}  {how}".rstrip()
     if entry is None:
         yield "Nothing was shown."
 

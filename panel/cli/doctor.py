@@ -101,9 +101,9 @@ def doctor(sample: int | None, deliver: bool, watch: bool, as_json: bool) -> Non
 
 def _report(rows: Sequence[Examination], as_json: bool) -> bool:
     """Examine and print; returns whether all is well."""
-    begun = time.monotonic()
+    started_at = time.monotonic()
     results = examine_all(services(), rows)
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started_at
     echo(_make_value(results, seconds), as_json, lambda: _draw(results, seconds))
     return all(result.worst == OK for result in results)
 
@@ -131,9 +131,9 @@ def examine_beside(shared: Services, rows: Sequence[Examination]) -> list[Examin
     ]
     for thread in threads:
         thread.start()
-    begun = time.monotonic()
+    started_at = time.monotonic()
     for row, thread in zip(rows, threads, strict=True):
-        thread.join(max(0.0, begun + row.seconds - time.monotonic()))
+        thread.join(max(0.0, started_at + row.seconds - time.monotonic()))
     return [ExaminationResult(row, diagnoses.get(row.name) or _tell_late(row)) for row in rows]
 
 
@@ -146,8 +146,8 @@ def _tell_late(row: Examination) -> tuple[Diagnosis, ...]:
 def examine_outside(shared: Services) -> dict[str, Any]:
     """Return the present results of the examinations that `/readyz` does not have itself."""
     rows = [row for row in EXAMINATIONS if row.name not in state.SHARED_CHECKS]
-    begun = time.monotonic()
-    return _make_value(examine_beside(shared, rows), time.monotonic() - begun)
+    started_at = time.monotonic()
+    return _make_value(examine_beside(shared, rows), time.monotonic() - started_at)
 
 
 def _examine(

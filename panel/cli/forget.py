@@ -62,8 +62,8 @@ def forget(
     elif allow:
         _allow(person, organization, as_json)
     elif dry_run:
-        counted = count_rows(services(), _find_subject(person, organization))
-        echo(counted, as_json, lambda: [f"{name}: {n}" for name, n in counted.items()])
+        counts = count_rows(services(), _find_subject(person, organization))
+        echo(counts, as_json, lambda: [f"{name}: {n}" for name, n in counts.items()])
     else:
         _forget([_find_subject(person, organization)], as_json)
 
@@ -131,12 +131,12 @@ def _draw_reports(reports: list[ForgetReport]) -> Iterator[str]:
 
 
 def _allow(person: str | None, organization: int | None, as_json: bool) -> None:
-    forgotten = services().directory.forgotten
+    tombstones = services().directory.forgotten
     if organization is not None:
-        allowance = forgotten.allow_organization(organization)
+        allowance = tombstones.allow_organization(organization)
     else:
         subject = find_person(services(), *_read_person(person or ""))
-        allowance = forgotten.allow_person(subject.emails, subject.phones)
+        allowance = tombstones.allow_person(subject.emails, subject.phones)
     if not allowance.marks:
         stop("They were not forgotten.", FOUND)
     get(Intake).line_up(list(allowance.organizations), Lane.BACKFILL, anew=True)

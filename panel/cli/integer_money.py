@@ -8,7 +8,7 @@ from panel.cache.policy import CacheControl
 from panel.errors import Missing, PanelError, Refused
 from panel.models.money import CENTS, UNITS, Money, UnclearAmount, read_amount
 from panel.models.orders import Order, Quote
-from panel.upstream.documents import ORDERS, QUOTES, Document, Listed
+from panel.upstream.documents import ORDERS, QUOTES, Document, RecordList
 from panel.upstream.middag import BackOffice
 
 EXAMPLES = 3
@@ -57,10 +57,12 @@ def _read_rows(
     """Return the rows of a document; empty for an organization that is gone, or that may not be
     read."""
     try:
-        listed: Listed[Any] = back_office.read(document, organization, CacheControl.FRESH).value
+        records: RecordList[Any] = back_office.read(
+            document, organization, CacheControl.FRESH
+        ).value
     except (Missing, Refused):
         return ()
-    return listed.rows
+    return records.rows
 
 
 def _describe(amount: UnclearAmount) -> str:

@@ -56,7 +56,7 @@ def report_failures(command: Callable[..., None]) -> Callable[..., None]:
             stop(str(error))
         except BrokenPipeError:
             _abandon_output()
-            sys.exit(COULD_NOT)  # whoever read what we print has gone: there is nobody to tell
+            sys.exit(COULD_NOT)  # the reader of our output has gone, so nobody can be told
         except KeyboardInterrupt:
             stop("Interrupted: not everything is done.")
         except Exception as error:  # noqa: BLE001 (no traceback reaches an administrator)
@@ -66,7 +66,8 @@ def report_failures(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _abandon_output() -> None:
-    """Print the rest, or drop it where that fails: Python's last flush would end with 120."""
+    """Print the rest of the output, or drop it where that fails: otherwise Python's last flush
+    would end the process with 120."""
     try:
         if sys.stdout:
             sys.stdout.flush()
@@ -123,8 +124,8 @@ def log_warnings_only(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def plain_command(command: Callable[..., None]) -> Callable[..., None]:
-    """The decorator of every command: gives it the application and `--json`, and explains
-    failures."""
+    """Decorate a command, as every command is: it gets the application and `--json`, and its
+    failures are explained."""
     return as_json(report_failures(with_appcontext(log_warnings_only(command))))
 
 
@@ -146,7 +147,8 @@ def stop(message: str, code: int = COULD_NOT) -> NoReturn:
 
 
 def read_epoch(moment: datetime) -> float:
-    """The moment in epoch seconds; stops at a year in which nothing of ours can have happened."""
+    """Return the moment in epoch seconds. Ends the command at a year in which nothing of ours can
+    have happened."""
     if moment.year not in YEARS_OF_USE:
         stop(f"{moment.year} is no year of this panel.")
     return moment.timestamp()

@@ -45,7 +45,7 @@ NOTHING_LEFT = "Nothing is left of ours in Chatwoot."
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedStep:
     """A step that Chatwoot did not carry out; `words`: Chatwoot's own."""
 
     step: str
@@ -59,7 +59,7 @@ class Outcome:
     """The result of a run. `untried`: the steps after an outage of Chatwoot."""
 
     done: list[str] = field(default_factory=list)
-    failed: list[Failed] = field(default_factory=list)
+    failed: list[FailedStep] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
     secret: str = ""
 
@@ -199,7 +199,7 @@ def _carry_out(steps: Sequence[Step]) -> Outcome:
             answer = services().chatwoot.administer(step.method, step.path, step.body)
         except PanelError as error:
             words = read_words(error.body) or error.detail
-            outcome.failed.append(Failed(str(step), error.code, clean(words), step.by_hand))
+            outcome.failed.append(FailedStep(str(step), error.code, clean(words), step.by_hand))
             if isinstance(error, TryLater):
                 outcome.untried += map(str, steps[number + 1 :])
                 break

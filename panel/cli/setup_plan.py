@@ -118,13 +118,13 @@ class Planner:
     def find_exposure(self, steps: list[Step]) -> Exposure:
         """Return the exposure after these steps, as far as the token may read."""
         with name_step("listing inboxes"):
-            listed = read_rows(self._chatwoot.administer("GET", "inboxes"))
-        rows = [row for row in listed if row.get("channel_type") in SIGNABLE]
+            inboxes = read_rows(self._chatwoot.administer("GET", "inboxes"))
+        rows = [row for row in inboxes if row.get("channel_type") in SIGNABLE]
         names = [str(row.get("name")) for row in rows if row.get("hmac_mandatory") is not True]
         waiting = self._directory.count_guessable() if self._directory else None
-        removed = sum(step.path.startswith("contacts/") for step in steps)
+        removals = sum(step.path.startswith("contacts/") for step in steps)
         with name_step("counting identifiers"):
-            remaining = self._chatwoot.count_identifiers(GUESSABLE_PART) - removed
+            remaining = self._chatwoot.count_identifiers(GUESSABLE_PART) - removals
         return Exposure(tuple(names), remaining, waiting)
 
     # -- its parts -------------------------------------------------------------------------------
@@ -164,9 +164,9 @@ class Planner:
             verb, where = (
                 ("correct", "") if present else ("move", f" to {self._settings.panel_url}")
             )
-            changed: SettingRow = {"title": row.get("title"), "content": content}
+            fields: SettingRow = {"title": row.get("title"), "content": content}
             path = f"dashboard_apps/{row['id']}"
-            body = {"dashboard_app": changed}
+            body = {"dashboard_app": fields}
             yield Step(verb, what + where, by_hand, "PATCH", path, body)
         yield from (_make_removal("dashboard_apps", row) for row in former)
 
@@ -186,10 +186,10 @@ class Planner:
             # The webhook is moved, not made anew. So its secret stays, and CHATWOOT_WEBHOOK_SECRET
             # stays right.
             where = "" if present else f" from {row.get('url')}"
-            changed: SettingRow = {"url": url, "name": row.get("name") or TITLE}
-            changed["subscriptions"] = [*events, *_list_missing(events, EVENTS)]
+            fields: SettingRow = {"url": url, "name": row.get("name") or TITLE}
+            fields["subscriptions"] = [*events, *_list_missing(events, EVENTS)]
             verb, path = "correct" if present else "move", f"webhooks/{row['id']}"
-            yield Step(verb, what + where, by_hand, "PATCH", path, {"webhook": changed})
+            yield Step(verb, what + where, by_hand, "PATCH", path, {"webhook": fields})
         yield from (_make_removal("webhooks", row) for row in former)
 
     def _plan_identifiers(self) -> Iterator[Step]:
@@ -198,8 +198,8 @@ class Planner:
         if not self._directory:
             return
         with name_step("looking for guessable identifiers"):
-            listed = self._chatwoot.list_identifiers(GUESSABLE_PART)
-        guessable = {number for number, text in listed.items() if is_guessable(text)}
+            identifiers = self._chatwoot.list_identifiers(GUESSABLE_PART)
+        guessable = {number for number, text in identifiers.items() if is_guessable(text)}
         for number in sorted(guessable - self._directory.find_seated(guessable)):
             by_hand = f"set the identifier of contact {number} to null, through Chatwoot's API"
             what, path = f"guessable identifier of contact {number}", f"contacts/{number}"
@@ -207,8 +207,8 @@ class Planner:
 
 
 def _list_missing(present: Any, values: Iterable[str]) -> list[str]:
-    listed = present if isinstance(present, list) else []
-    return [value for value in values if value not in listed]
+    items = present if isinstance(present, list) else []
+    return [value for value in values if value not in items]
 
 
 def _make_definition(

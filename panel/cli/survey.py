@@ -185,8 +185,8 @@ def _read_place(app: SettingRow) -> tuple[str, str]:
 def _read_base(webhook: SettingRow) -> str:
     """Return the panel's address in a webhook with our name; empty for any other webhook."""
     url = str(webhook.get("url"))
-    marked = webhook.get("name") == TITLE and url.endswith(WEBHOOK_PATH)
-    return url.removesuffix(WEBHOOK_PATH) if marked else ""
+    is_ours = webhook.get("name") == TITLE and url.endswith(WEBHOOK_PATH)
+    return url.removesuffix(WEBHOOK_PATH) if is_ours else ""
 
 
 def _leads_to(app: SettingRow, base: str) -> bool:

@@ -59,12 +59,12 @@ def group() -> None:
 @with_appcontext
 def run_worker(monitor: str | None) -> None:
     """Execute passes until told to stop (PANEL_WORKER=separate)."""
-    with _monitored(monitor):
+    with _monitoring(monitor):
         _execute()
 
 
 @contextmanager
-def _monitored(address: str | None) -> Iterator[None]:
+def _monitoring(address: str | None) -> Iterator[None]:
     if not address:
         yield
         return
@@ -156,8 +156,8 @@ def reconcile(dry_run: bool, force: bool, as_json: bool) -> None:
 @database_command
 def show_drift(ids: tuple[str, ...], as_json: bool) -> None:
     """List the differences between the back office and Chatwoot; nothing is written."""
-    chosen = _read_numbers(ids) if ids else services().directory.list_organizations()
-    _report(get(DryRun).run(_watch(chosen)), as_json)
+    organizations = _read_numbers(ids) if ids else services().directory.list_organizations()
+    _report(get(DryRun).run(_watch(organizations)), as_json)
 
 
 def _watch(ids: list[int]) -> Iterable[int]:

@@ -37,24 +37,24 @@ def show_buried(
     as_json: bool,
 ) -> None:
     """List what was given up, with its reason and what to do; run it again, or dismiss it."""
-    listed = get(Intake).list_buried(SETTLED if settled else BURIED)
+    burials = get(Intake).list_buried(SETTLED if settled else BURIED)
     if replay or replay_all:
-        chosen = [replay] if replay else [burial.id for burial in listed]
+        ids = [replay] if replay else [burial.id for burial in burials]
         _report_done(
             "replayed",
             "run again",
-            [key for key in chosen if _replay(key)],
-            chosen,
+            [key for key in ids if _replay(key)],
+            ids,
             as_json,
         )
     if dismiss or dismiss_all:
-        chosen = [dismiss] if dismiss else [burial.id for burial in listed]
+        ids = [dismiss] if dismiss else [burial.id for burial in burials]
         person = by or _find_user()
-        done = [key for key in chosen if get(Intake).dismiss(key, person)]
-        _report_done("dismissed", f"dismissed by {person}", done, chosen, as_json)
+        done_ids = [key for key in ids if get(Intake).dismiss(key, person)]
+        _report_done("dismissed", f"dismissed by {person}", done_ids, ids, as_json)
     draw = _settled_lines if settled else _buried_lines
-    echo([_make_value(burial) for burial in listed], as_json, lambda: draw(listed))
-    sys.exit(FOUND if listed and not settled else 0)
+    echo([_make_value(burial) for burial in burials], as_json, lambda: draw(burials))
+    sys.exit(FOUND if burials and not settled else 0)
 
 
 def _replay(buried_id: str) -> bool:
@@ -63,10 +63,10 @@ def _replay(buried_id: str) -> bool:
 
 
 def _report_done(
-    key: str, words: str, done: list[str], chosen: list[str], as_json: bool
+    key: str, words: str, done_ids: list[str], ids: list[str], as_json: bool
 ) -> NoReturn:
-    echo({key: done}, as_json, lambda: [f"{len(done)} of {len(chosen)} {words}"])
-    sys.exit(0 if done or not chosen else FOUND)
+    echo({key: done_ids}, as_json, lambda: [f"{len(done_ids)} of {len(ids)} {words}"])
+    sys.exit(0 if done_ids or not ids else FOUND)
 
 
 def _find_user() -> str:
@@ -87,11 +87,11 @@ def _make_value(burial: BuriedHooks) -> dict[str, Any]:
     }
 
 
-def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
-    if not listed:
+def _buried_lines(burials: list[BuriedHooks]) -> Iterable[str]:
+    if not burials:
         yield "Nothing is buried."
         return
-    for burial in listed:
+    for burial in burials:
         yield f"{burial.id}  {_describe(burial)}  {format_time(burial.buried_at)}"
         yield f"    {explain_reason(burial.reason, burial.side)}."
         yield f"    To do: {find_reason(burial.reason).advice}."
@@ -99,10 +99,10 @@ def _buried_lines(listed: list[BuriedHooks]) -> Iterable[str]:
     yield "one: `--dismiss ID`. A pass that goes well settles what was buried of its organization."
 
 
-def _settled_lines(listed: list[BuriedHooks]) -> Iterable[str]:
-    if not listed:
+def _settled_lines(burials: list[BuriedHooks]) -> Iterable[str]:
+    if not burials:
         yield "Nothing was given up and settled."
-    for burial in listed:
+    for burial in burials:
         when = format_time(burial.settled_at or 0.0)
         yield f"{burial.id}  {_describe(burial)}  {when}  {burial.settled_by}  {burial.reason}"
 

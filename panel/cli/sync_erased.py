@@ -22,35 +22,36 @@ log = logging.getLogger(__name__)
 @database_command
 def show_erased(allow: int | None, allow_all: bool, as_json: bool) -> None:
     """List contacts that were deleted in Chatwoot, and that no pass makes again; or allow it."""
-    listed = services().directory.erasures.list_erasures()
+    erasures = services().directory.erasures.list_erasures()
     if allow is None and not allow_all:
-        echo([asdict(erasure) for erasure in listed], as_json, lambda: _erasure_lines(listed))
+        echo([asdict(erasure) for erasure in erasures], as_json, lambda: _erasure_lines(erasures))
         return
-    chosen = [erasure for erasure in listed if allow_all or erasure.contact == allow]
-    if allow is not None and not chosen:
+    erasures_to_allow = [erasure for erasure in erasures if allow_all or erasure.contact == allow]
+    if allow is not None and not erasures_to_allow:
         stop(f"No pass has found contact {allow} deleted.", FOUND)
-    organizations = _allow(chosen)
-    result = {"allowed": [erasure.contact for erasure in chosen], "lined_up": organizations}
+    organizations = _allow(erasures_to_allow)
+    allowed = [erasure.contact for erasure in erasures_to_allow]
+    result = {"allowed": allowed, "lined_up": organizations}
     lined_up = count_noun(len(organizations), "organization", "organizations")
-    words = f"{len(chosen)} may be made again, {lined_up} lined up"
+    words = f"{len(allowed)} may be made again, {lined_up} lined up"
     echo(result, as_json, lambda: [words])
 
 
-def _allow(chosen: list[Erasure]) -> list[int]:
+def _allow(erasures: list[Erasure]) -> list[int]:
     """Let these contacts be made again; returns the organizations whose passes may make them."""
-    organizations = sorted({number for erasure in chosen for number in erasure.organizations})
-    numbers = [erasure.contact for erasure in chosen]
+    organizations = sorted({number for erasure in erasures for number in erasure.organizations})
+    numbers = [erasure.contact for erasure in erasures]
     services().directory.erasures.allow(numbers)
     log.warning("contacts that were deleted may be made again: %s", numbers)
     get(Intake).line_up(organizations, Lane.BACKFILL, anew=True)
     return organizations
 
 
-def _erasure_lines(listed: list[Erasure]) -> Iterable[str]:
-    if not listed:
+def _erasure_lines(erasures: list[Erasure]) -> Iterable[str]:
+    if not erasures:
         yield "No contact of ours was deleted in Chatwoot."
         return
-    for erasure in listed:
+    for erasure in erasures:
         whose = ", ".join(map(str, erasure.organizations))
         yield f"contact {erasure.contact}  organization {whose}  {format_time(erasure.at)}"
     yield "Nobody makes them again; who writes to us themselves has a new one. To allow it:"

@@ -1,8 +1,8 @@
 """Acquaintance: the organizations that a search finds although no pass has seen them.
 
 MIDDAG Account lists no organizations. So the search knows those that passes have seen (the
-directory), and those that an agent was shown. The search index has the words of the latter; their
-names stand in the kept copies.
+directory), and those that an agent was shown. Of an organization that an agent was shown, the words
+stand in the search index, and the name in the kept copy.
 """
 
 import logging
@@ -41,7 +41,7 @@ def learn_organization(services: Services, reading: Reading[Organization]) -> No
 
 
 def _list_words(organization: Organization) -> dict[str, str]:
-    phone = normalize_phone(organization.phone, organization.country or "BR")
+    phone = normalize_phone(organization.phone, organization.country)
     names = [organization.name, organization.legal_name]
     return make_terms(
         organization.id, names, organization.tax_id, [organization.email], [phone], ()

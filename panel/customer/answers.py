@@ -1,8 +1,8 @@
 """Answers: a customer's text, compared with the facts that the back office has of their company.
 
 An answer is one guess: it is compared as a whole, with every kind of value. Upper case and
-punctuation make no difference. Every value is compared, in constant time, even after one has
-fitted.
+punctuation make no difference. All values are compared, each in constant time, even after one has
+matched: the duration must not tell which one it was.
 """
 
 import hmac
@@ -14,6 +14,7 @@ from typing import Any
 from panel.cache.policy import CacheControl
 from panel.data.search_index import CNPJ, fold
 from panel.errors import PanelError
+from panel.models.organizations import Organization
 from panel.models.phones import normalize_phone
 from panel.models.text import MAIL_ADDRESS, TAX_ID_DIGITS, normalize_email
 from panel.services import Services
@@ -22,9 +23,13 @@ from panel.upstream.documents import LICENSES, ORDERS, ORGANIZATION, QUOTES, Doc
 # The kinds have the names that `PANEL_VERIFY_BY`, the templates and the access log use.
 BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS = "key", "tax_id", "order", "quote", "email"
 ANSWER_KINDS = (BY_KEY, BY_TAX, BY_ORDER, BY_QUOTE, BY_ADDRESS)
-BY_NUMBER = "number"  # a wrong number may have been meant for an order or for a quote
+BY_NUMBER = "number"  # of a wrong number nobody knows whether it is an order's or a quote's
 KEY_LENGTH = 8  # of a license key, the last characters
+# In its last characters, such a run shows that a key is hidden by its source, or counted up.
+RUN_OF_SAME = re.compile(r"(.)\1{3}")
+SHORTEST_TAX_ID = 8  # letters and digits, of any country
 TAX_ID_LENGTHS = (11, 14)  # digits of a CPF and of a CNPJ
+LEAST_PHONE = 8  # digits
 RECORD_LENGTHS = range(3, 13)  # the possible counts of digits of an order's or a quote's number
 # The kinds that cannot be compared while a document cannot be read.
 KINDS_OF_DOCUMENTS = {
@@ -33,7 +38,7 @@ KINDS_OF_DOCUMENTS = {
     ORDERS.name: (BY_ORDER,),
     QUOTES.name: (BY_QUOTE,),
 }
-# The kinds that an answer may be by its look.
+# The kinds that an answer may belong to, by its look.
 KINDS_OF_LOOKS = {
     BY_KEY: (BY_KEY,),
     BY_TAX: (BY_TAX,),
@@ -80,8 +85,8 @@ def read_facts(services: Services, organization: int) -> Facts:
             return None
 
     def list_rows(document: Document[Any]) -> Iterable[Any]:
-        listed = read(document)
-        return listed.rows if listed else ()
+        records = read(document)
+        return records.rows if records else ()
 
     company, people = read(ORGANIZATION), services.directory.people_of(organization).values()
     emails = [company.email if company else None, *(person.email for person in people)]
@@ -91,9 +96,15 @@ def read_facts(services: Services, organization: int) -> Facts:
         orders=_keep(text for row in list_rows(ORDERS) for text in (row.number, str(row.id))),
         quotes=_keep(str(row.id) for row in list_rows(QUOTES)),
         emails=_keep(normalize_email(email) for email in emails),
-        phone=(company.phone if company else "") or "",
+        phone=find_callable(company),
         unread=unread,
     )
+
+
+def find_callable(company: Organization | None) -> str:
+    """Return the registered phone as it is written; empty for a text that nobody can call."""
+    text = (company.phone if company else "") or ""
+    return text if len(_keep_digits(text)) >= LEAST_PHONE else ""
 
 
 def _keep(texts: Iterable[str | None]) -> tuple[str, ...]:
@@ -109,18 +120,18 @@ def find_gap(answer: str, facts: Facts) -> str:
 def compare_answer(answer: str, facts: Facts) -> list[Agreement]:
     """Return all values that the answer fits, the strongest first."""
     agreements: list[Agreement] = []
-    for kind, values, make_right in _list_comparisons(facts):
-        right = [value for value in values if _is_same(answer, value, make_right)]
+    for kind, values, normalize in _list_comparisons(facts):
+        right = [value for value in values if _is_same(answer, value, normalize)]
         number = right[0] if right and kind in (BY_ORDER, BY_QUOTE) else ""
         agreements += [Agreement(kind, number)] if right else []
     return agreements
 
 
 # Brings an answer and a value into the form in which they are compared.
-MakeRight = Callable[[str, str], tuple[str, str]]
+Normalize = Callable[[str, str], tuple[str, str]]
 
 
-def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRight], ...]:
+def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], Normalize], ...]:
     return (
         (BY_KEY, facts.keys, _cut_key),
         (BY_TAX, facts.tax_ids, _flatten_tax_id),
@@ -130,25 +141,30 @@ def _list_comparisons(facts: Facts) -> tuple[tuple[str, tuple[str, ...], MakeRig
     )
 
 
-def _is_same(answer: str, value: str, make_right: MakeRight) -> bool:
-    guess, right = make_right(answer, value)
+def _is_same(answer: str, value: str, normalize: Normalize) -> bool:
+    guess, right = normalize(answer, value)
     return hmac.compare_digest(guess.encode(), right.encode()) and bool(right)
 
 
 def _cut_key(answer: str, key: str) -> tuple[str, str]:
     """Compare the last eight characters at least, and as many more as both have: agents paste whole
-    keys, with a word before them."""
+    keys, with a word before them. A key that is no secret proves nothing."""
     guess, right = _flatten(answer), _flatten(key)
     length = min(len(guess), len(right))
     # A sentence may go on behind the key: then the longest word counts.
     if length and guess[-length:] != right[-length:]:
         guess = _flatten(max(answer.split(), key=len))
         length = min(len(guess), len(right))
-    return (guess[-length:], right[-length:]) if length >= KEY_LENGTH else ("", "")
+    if length < KEY_LENGTH or RUN_OF_SAME.search(right[-KEY_LENGTH:]):
+        return "", ""
+    return guess[-length:], right[-length:]
 
 
 def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
-    """Take the digits alone where there are as many as a tax id has; else letters count as well."""
+    """Take the digits alone where there are as many as a tax id has; else letters count as well. Of
+    a tax id that its source hides, too little is left."""
+    if len(_flatten(tax_id)) < SHORTEST_TAX_ID:
+        return "", ""
     guess, right = _keep_digits(answer), _keep_digits(tax_id)
     if len(right) >= TAX_ID_DIGITS and len(right) == len(_flatten(tax_id)):
         return guess, right

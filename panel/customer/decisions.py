@@ -65,7 +65,7 @@ class Decisions:
         return self._tell(visit.conversation, {link.scope for link in decisions}, names, outdated)
 
     def withhold(self, visit: Visit, organization: int, scopes: Collection[str]) -> str:
-        """Remove from Chatwoot the values of these scopes' picks; returns a notice, too."""
+        """Remove the values of these scopes' picks from Chatwoot. Returns a notice as `decide`."""
         return self._tell(visit.conversation, scopes, {}, {organization})
 
     def _tell(
@@ -124,13 +124,15 @@ class Decisions:
         if names or present in map(str, outdated):
             self._services.chatwoot.change_conversation(conversation.id, values)
 
-    def _write_contact(self, contact: Contact, chosen: dict[int, str], outdated: set[int]) -> None:
+    def _write_contact(
+        self, contact: Contact, new_picks: dict[int, str], outdated: set[int]
+    ) -> None:
         """Write the same into the contact, beside the organizations of its seats."""
         # Passes hold this lock too (`sync.reconcile`): a contact has one writer at a time.
         with self._services.locks.hold(f"contact:{contact.id}", CONTACT_SECONDS) as alone:
             if not alone:
                 raise Unreachable("contact_busy", "a pass writes this contact")
-            names = self._list_organizations(contact, chosen)
+            names = self._list_organizations(contact, new_picks)
             values = {
                 ID_ATTRIBUTE: ",".join(map(str, names)),
                 NAME_ATTRIBUTE: ", ".join(filter(None, names.values())),
@@ -140,9 +142,9 @@ class Decisions:
             elif str(contact.attributes.get(ID_ATTRIBUTE, "")) in map(str, outdated):
                 self._services.chatwoot.clear_contact(contact.id, list(values))
 
-    def _list_organizations(self, contact: Contact, chosen: dict[int, str]) -> dict[int, str]:
+    def _list_organizations(self, contact: Contact, new_picks: dict[int, str]) -> dict[int, str]:
         """Return the organizations that may stand in the contact now, ascending, with the names
-        that we know; `chosen`: the one that was picked just now."""
+        that we know; `new_picks`: the one that was picked just now."""
         own_links = self._services.links.find(0, contact.id)
         refusals = {link.organization for link in own_links if link.state == REFUSED}
         picks = {link.organization for link in own_links if link.state == PICKED and link.disclosed}
@@ -156,7 +158,7 @@ class Decisions:
             number: organizations[number].name if number in organizations else ""
             for number in right
         }
-        return names | {number: name for number, name in chosen.items() if number in names}
+        return names | {number: name for number, name in new_picks.items() if number in names}
 
 
 def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list[Link]:
@@ -183,16 +185,16 @@ def _make_links(visit: Visit, organization: int, state: str, scope: str) -> list
 def _find_outdated(visit: Visit, action: str, decisions: list[Link]) -> set[int]:
     """Return the organizations that may stand in Chatwoot and no longer should.
 
-    A refused organization goes, whoever wrote it; of an undone or replaced pick, only the values
-    that it has written itself.
+    The values of a refused organization go, whoever wrote them. The values of an undone or replaced
+    pick go only where that pick itself has written them.
     """
     if action == "refuse":
         return {link.organization for link in decisions}
     scopes = {link.scope for link in decisions}
-    ended = (
+    ended_links = (
         [link for link in visit.links if link.scope in scopes] if action == "pick" else decisions
     )
-    return {link.organization for link in ended if link.disclosed}
+    return {link.organization for link in ended_links if link.disclosed}
 
 
 def _find_undone(visit: Visit, organization: int, moment: str) -> list[Link]:

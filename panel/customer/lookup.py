@@ -76,7 +76,8 @@ class Visit:
     access_checked: bool = True
 
     def is_contact_picked(self, organization: int) -> bool:
-        """Tell whether an agent picked it for the contact, and not for this conversation alone."""
+        """Tell whether an agent picked the organization for the contact, and not for this
+        conversation alone."""
         states = ((link.scope, link.organization, link.state) for link in self.links)
         return (CONTACT, organization, PICKED) in states
 
@@ -111,9 +112,9 @@ class Lookup:
     def repeat(self, seal: Seal, customer: str = "") -> Visit:
         """Check the same agent and the same conversation once more.
 
-        A kept copy of a moment ago is enough where it agrees with the dashboard (`customer`). The
-        visit starts without uncovered values, for an uncovering is for one organization and one
-        reason. Its trust is judged anew, too.
+        A kept copy of the conversation is enough where it agrees with the dashboard (`customer`).
+        The visit starts without uncovered values: an uncovering is for one organization and one
+        reason. The trust is judged anew.
         """
         seal = replace(seal, uncovered=(), trust=matching.UNPROVEN, verification="")
         try:
@@ -172,7 +173,7 @@ class Lookup:
             valid = filter_holding(self._services, conversation, rows)
             departed = find_departed(self._services.chatwoot, rows)
         except PanelError:
-            return []  # nobody knows whether this is still the same person
+            return []  # it is unknown whether this is still the same person
         if departed:
             verifications.end_words(conversation.id, departed)
         elif len(valid) < len(rows):
@@ -186,13 +187,14 @@ class Lookup:
         links, present = self._services.links, conversation.contact.id
         rows = links.find(conversation.id, present)
         said_of = {link.contact for link in rows if link.scope == CONVERSATION} - {0, present}
-        moved = [contact for contact in said_of if self._is_gone(contact)]
-        for old in moved:
+        merged_contacts = [contact for contact in said_of if self._is_gone(contact)]
+        for old in merged_contacts:
             links.follow_merge(old, present)
-        return links.find(conversation.id, present) if moved else rows
+        return links.find(conversation.id, present) if merged_contacts else rows
 
     def _is_merged(self, conversation: Conversation, contact: int) -> bool:
-        """Only a contact that we knew here counts as merged: else any unused id would do."""
+        """Tell whether the contact was merged into another. Only a contact that we knew in this
+        conversation counts: otherwise any unused id would look like a merged contact."""
         rows = self._services.links.find(conversation.id, 0)
         return any(link.contact == contact for link in rows) and self._is_gone(contact)
 

@@ -173,15 +173,15 @@ def identify(
     usable = [link for link in links if link.organization not in refusals]
     candidates = [look.judge_pick(link) for link in picks or _filter_state(usable, PICKED)]
     if not candidates:
-        stored = [
+        stored_matches = [
             look.judge_match(link.organization, link.rests_on) for link in _filter_matches(usable)
         ]
         organizations = [
             match.organization for match in matches if match.organization not in refusals
         ]
-        possible = [*stored, *(look.judge_match(number) for number in organizations)]
+        possible = [*stored_matches, *(look.judge_match(number) for number in organizations)]
         candidates = [candidate for candidate in possible if candidate.trust == PROVEN] or possible
-        if not stored and not _any_proven(possible):
+        if not stored_matches and not _any_proven(possible):
             candidates = [*possible, *_read_claims(conversation, set(refusals))]
     annotated = [_add_verifications(row, verifications) for row in _deduplicate(candidates)]
     verified = {row.organization for row in verifications if row.opens and _is_shown(row)}

@@ -46,17 +46,17 @@ def write_note(services: Services, seal: Seal, record: tuple[str, int], text: st
     if not claim.is_mine:
         return WRITTEN_BEFORE if claim.written_at else BEING_WRITTEN
     outcome = WRITTEN_BEFORE
-    if not (claim.begun_at and _stands(services, seal, mark, text, claim.begun_at)):
+    if not (claim.begun_at and _is_in_chatwoot(services, seal, mark, text, claim.begun_at)):
         _write(services, seal, mark, text)
         outcome = WRITTEN
     try:
         services.notes.settle(seal.conversation, mark, time.time())
-    except PanelError as error:  # the note stands all the same: the next request finds it there
+    except PanelError as error:  # the note is in Chatwoot, where the next request finds it
         log.warning("a note was written, its row was not", extra={"fields": {"code": error.code}})
     return outcome
 
 
-def _stands(services: Services, seal: Seal, mark: str, text: str, begun_at: float) -> bool:
+def _is_in_chatwoot(services: Services, seal: Seal, mark: str, text: str, begun_at: float) -> bool:
     """An older Chatwoot keeps no `source_id`: there, a private note with this text counts."""
     since = begun_at - SKEW_SECONDS
     try:

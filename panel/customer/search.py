@@ -35,7 +35,8 @@ WRITTEN_ID = re.compile(r"#?([0-9]{1,18})")
 @dataclass(frozen=True)
 class Result:
     """An organization of the results. `tax_id`: whether it has one. `why`: the kind and the word of
-    the match, where the shown texts do not contain the word; of a masked kind the kind alone."""
+    the match, where the shown texts do not contain the word; where the kind is masked, the kind
+    alone."""
 
     organization: int
     name: str

@@ -1,10 +1,10 @@
 """Verification: an agent finds out whether the person of a conversation belongs to the company.
 
-An answer is compared here, on the server. A contact has five tries for an organization in 24 hours,
-and wrong searches for such values count among them. A value that the panel has uncovered proves
-nobody: the agent may have it from there. A call is no guess, nor is an agent's word that
-they know the person: these are not counted. Every verification leaves a row in the access log
-before anything is opened or told, and no row holds the typed text.
+An answer is compared here, on the server. A contact has five tries for an organization in 24 hours;
+wrong searches for such values count as tries. A value that the panel has uncovered proves nobody:
+the agent may have read it there. A call, and an agent's word that they know the person, are no
+guesses and are not counted. Every verification leaves a row in the access log before anything is
+opened or told, and no row holds the typed text.
 
 A verification is not written into Chatwoot, where the visitor could read it and it would stay. The
 pick of a company is written there once the person has shown that they belong to it, as where the
@@ -108,38 +108,39 @@ class Verifier:
             # No kind is compared then: a guess that costs no try could be repeated for ever.
             raise NotVerified(gap)
         right = compare_answer(answer, attempt.facts)
-        rows, shown = self._count(attempt, answer, right)
+        rows, shown_kinds = self._count(attempt, answer, right)
         if not right:
             raise NotVerified("wrong")
         if any(row.opens for row in rows):
             return ""
-        return SHOWN_BEFORE if shown else ONLY_HINT
+        return SHOWN_BEFORE if shown_kinds else ONLY_HINT
 
     def _count(
         self, attempt: Attempt, answer: str, right: Sequence[Agreement]
     ) -> tuple[list[Verification], list[str]]:
-        """Store the try, the values that it opens and its log rows in one transaction.
+        """Store the try, the verifications that it brings, and its log rows in one transaction.
 
-        Returns the rows, and the right kinds of which there is none, since they were uncovered.
+        Returns the verifications, and the kinds that were right but bring none, because the panel
+        has uncovered them.
         """
         visit, organization = attempt.visit, attempt.organization
-        uncovered = self.find_uncovered(visit, organization)
-        shown = [agreement.kind for agreement in right if agreement.kind in uncovered]
+        uncovered_kinds = self.find_uncovered(visit, organization)
+        shown_kinds = [agreement.kind for agreement in right if agreement.kind in uncovered_kinds]
         rows = [
             self._make_row(attempt, agreement.kind, agreement.number)
             for agreement in right
-            if agreement.kind not in shown
+            if agreement.kind not in shown_kinds
         ]
         with transaction(self._services.database) as connection:
             until = take_try(connection, visit.conversation.contact.id, organization)
-            note = _describe_try(guess_kind(answer), rows, until, shown)
+            note = _describe_try(guess_kind(answer), rows, until, shown_kinds)
             audit_log.write_entry(connection, _make_entry(visit.seal, organization, note))
             if until is None:
                 self._keep(connection, attempt, rows)
         if until is not None:
             _report_refusal(visit.seal, organization)
             raise NotVerified("too_many_tries", retry_at=until)
-        return rows, shown
+        return rows, shown_kinds
 
     def find_uncovered(self, visit: Visit, organization: int) -> frozenset[str]:
         """Return the kinds of answer that the panel has uncovered within a day, in this
@@ -199,8 +200,8 @@ class Verifier:
             until = take_try(connection, *owner)
             note_search(connection, *owner, digests)  # the first try has only now made the row
             # A search is answered also when no try is left: the row must not say otherwise.
-            beyond = "" if until is None else ": no try was left"
-            note = _describe_try(kind, [], None) + ", by search" + beyond
+            suffix = "" if until is None else ": no try was left"
+            note = _describe_try(kind, [], None) + ", by search" + suffix
             audit_log.write_entry(connection, _make_entry(seal, seal.organization, note))
 
     # -- what is kept ----------------------------------------------------------------------------
@@ -248,11 +249,11 @@ class Verifier:
 
 
 def _describe_try(
-    guessed: str, rows: Sequence[Verification], until: float | None, shown: Sequence[str] = ()
+    guessed: str, rows: Sequence[Verification], until: float | None, shown_kinds: Sequence[str] = ()
 ) -> str:
     """Return kind and outcome, never the typed text."""
     names = [row.kind if row.opens else f"{row.kind} (a hint)" for row in rows]
-    kinds = ", ".join([*names, *(f"{kind} (uncovered before)" for kind in shown)])
+    kinds = ", ".join([*names, *(f"{kind} (uncovered before)" for kind in shown_kinds)])
     if until is not None:
         return f"{guessed or 'text'} not compared: too many tries"
     return f"{kinds} right" if kinds else f"{guessed or 'text'} wrong"

@@ -144,8 +144,8 @@ class AuditLog:
     def find_uncovered(
         self, organization: int, conversation: int, agent: int, since: float
     ) -> frozenset[str]:
-        """Names of the sections that were uncovered in this conversation, or by this agent in any.
-        Raises `Unreachable("database")`."""
+        """Return the names of the sections that anybody uncovered in this conversation, or this
+        agent in any conversation. Raises `Unreachable("database")`."""
         notes = select(access_log.c.note).where(
             access_log.c.what == UNCOVERED,
             access_log.c.organization == organization,
@@ -156,6 +156,6 @@ class AuditLog:
             return frozenset(note.partition(":")[0] for note in connection.scalars(notes))
 
     def prune(self, before: float) -> int:
-        """Delete rows from before this moment; returns their number."""
+        """Delete the rows that are older than this moment; returns their number."""
         with transaction(self._engine) as connection:
             return connection.execute(delete(access_log).where(access_log.c.at < before)).rowcount

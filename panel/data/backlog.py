@@ -13,9 +13,9 @@ from panel.data.lanes import Lane, LaneLength, read_lanes
 class Backlog:
     """The present counts. Times are epoch seconds, None where there is no such row.
 
-    `oldest_at`: when the oldest waiting hook of the first lane came. In the other lanes thousands
-    may wait for hours, as they should. `lanes`: all of them. `retrying`: organizations whose last
-    try failed. `nightly_at`: the last time at which a night or `sync reconcile` lined up passes.
+    `oldest_at`: when the oldest waiting hook of the first lane came; in the other lanes thousands
+    may rightly wait for hours. `lanes`: the length of each lane. `retrying`: organizations whose
+    last try failed. `nightly_at`: when a night or `sync reconcile` last lined up passes.
     """
 
     hooks_waiting: int
@@ -29,18 +29,36 @@ class Backlog:
 
 
 def read_backlog(connection: Connection) -> Backlog:
-    waiting = hooks.c.status == WAITING
     lanes = read_lanes(connection)
     return Backlog(
-        hooks_waiting=_count_hooks(connection, waiting),
-        hooks_buried=_count_hooks(connection, hooks.c.status == BURIED),
+        hooks_waiting=count_hooks(connection, WAITING),
+        hooks_buried=count_hooks(connection, BURIED),
         oldest_at=lanes[Lane.URGENT].oldest_at,
-        passes_waiting=_count_passes(connection, passes.c.waiting.is_not(None)),
+        passes_waiting=count_waiting_passes(connection),
         passes_running=_count_passes(connection, passes.c.running.is_not(None)),
         retrying=_count_passes(connection, passes.c.reason.is_not(None)),
         nightly_at=_find_last_reconcile(connection),
         lanes=lanes,
     )
+
+
+# -- single facts, for checks that need no other ones: to count thousands takes time --------------
+
+
+def count_hooks(connection: Connection, status: str) -> int:
+    of_status = select(func.count()).select_from(hooks).where(hooks.c.status == status)
+    return connection.scalar(of_status) or 0
+
+
+def count_waiting_passes(connection: Connection) -> int:
+    return _count_passes(connection, passes.c.waiting.is_not(None))
+
+
+def has_passes(connection: Connection) -> bool:
+    """Tell whether any pass waits or runs: one look into an index for each."""
+    states = (passes.c.waiting.is_not(None), passes.c.running.is_not(None))
+    looks = (select(passes.c.organization).where(state).limit(1) for state in states)
+    return any(connection.scalar(look) is not None for look in looks)
 
 
 def _find_last_reconcile(connection: Connection) -> float | None:
@@ -49,10 +67,6 @@ def _find_last_reconcile(connection: Connection) -> float | None:
     states = (WAITING, DONE, BURIED, SETTLED)
     times = [connection.scalar(of_lane.where(hooks.c.status == state)) for state in states]
     return max((at for at in times if at), default=None)
-
-
-def _count_hooks(connection: Connection, condition: ColumnElement[bool]) -> int:
-    return connection.scalar(select(func.count()).select_from(hooks).where(condition)) or 0
 
 
 def _count_passes(connection: Connection, condition: ColumnElement[bool]) -> int:

@@ -30,8 +30,9 @@ from panel.errors import Unreachable
 
 log = logging.getLogger(__name__)
 metadata = MetaData()
-# Seconds, milliseconds. An open connection to a machine that vanished would wait for a quarter of
-# an hour. A panel is shown without the database, but an agent does not wait a minute for it.
+# The first is in seconds, the second in milliseconds. Without the second, a query to a machine that
+# vanished would wait for a quarter of an hour. An agent must not wait for that: the panel can be
+# shown without the database.
 CONNECT_OPTIONS = {"connect_timeout": 3, "tcp_user_timeout": 3000}
 ANSWER_SECONDS = 8.0  # PostgreSQL's time for one statement
 
@@ -54,8 +55,8 @@ def connect(url: str) -> Engine:
 def connect_without_sync(engine: Engine) -> Engine:
     """Connect to the same database for rows that do not wait for the disk.
 
-    On SQLite a short transaction mostly waits for the disk. A power cut may take the last rows;
-    they survive any other end of the process or the machine.
+    On SQLite a short transaction spends most of its time waiting for the disk. A power cut may take
+    the last rows; they survive any other end of the process.
     """
     return _connect_sqlite(engine.url, "NORMAL") if engine.dialect.name == "sqlite" else engine
 

@@ -15,7 +15,7 @@ from panel.data.tasks import SUBJECTS, Task, TaskTrouble
 
 @dataclass(frozen=True)
 class BuriedHooks:
-    """Hooks that were given up together: those of one pass, or a single one that never had a pass.
+    """Hooks that were given up together: those of one pass, or a single hook that had no pass.
 
     `id`: for a replay; `hooks`: their number; `since`: when the first of them came; `side`: the
     outside world that failed. `settled_at`, `settled_by`: set once they are settled.

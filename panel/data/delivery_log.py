@@ -54,7 +54,8 @@ Key = tuple[str, str, int]  # sender, answer, minute since the epoch
 
 @dataclass(frozen=True)
 class Tally:
-    """How often an answer was given in the last hour, and when it was given last, ever."""
+    """The number of times an answer was given in the last hour, and the last time it was given,
+    however long ago."""
 
     count: int
     last_at: float
@@ -164,24 +165,24 @@ class DeliveryLog:
             self._unwritten.pop(next(iter(self._unwritten)))
 
 
-def _write(connection: Connection, counted: Mapping[Key, Tally]) -> None:
+def _write(connection: Connection, tallies: Mapping[Key, Tally]) -> None:
     new = insert(connection.dialect.name, deliveries)
     later = case(
         (new.excluded.last_at > deliveries.c.last_at, new.excluded.last_at),
         else_=deliveries.c.last_at,
     )
-    added = new.on_conflict_do_update(
+    upsert = new.on_conflict_do_update(
         index_elements=["sender", "answer", "minute"],
         set_={"count": deliveries.c.count + new.excluded.count, "last_at": later},
     )
     # Sorted, so that two processes that write the same rows never wait for each other.
     rows = [
-        {"sender": sender, "answer": answer, "minute": minute, **vars(counted[key])}
-        for key in sorted(counted)
+        {"sender": sender, "answer": answer, "minute": minute, **vars(tallies[key])}
+        for key in sorted(tallies)
         for sender, answer, minute in [key]
     ]
-    connection.execute(added, rows)
-    for sender, answer, minute in sorted(counted):
+    connection.execute(upsert, rows)
+    for sender, answer, minute in sorted(tallies):
         # The newest row of an answer stays, however old: it tells when the answer was given last.
         older = deliveries.c.minute <= minute - COUNTED_MINUTES
         same = and_(deliveries.c.sender == sender, deliveries.c.answer == answer)

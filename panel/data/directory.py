@@ -21,7 +21,7 @@ from panel.data.directory_tables import (
     people,
 )
 from panel.data.erasures import Erasures
-from panel.data.forgotten import Forgotten
+from panel.data.forgotten import ForgottenSubjects
 from panel.data.matches import KEY_NAMES, Keys, Match
 from panel.models.phones import list_spellings
 
@@ -46,7 +46,7 @@ class Directory:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.erasures = Erasures(engine)
-        self.forgotten = Forgotten(engine)
+        self.forgotten = ForgottenSubjects(engine)
 
     def put_organization(self, company: Known) -> None:
         with transaction(self._engine) as connection:
@@ -95,9 +95,9 @@ class Directory:
     def add_contact(self, person: Person, contact: int) -> None:
         """Add a further contact of the person."""
         row = {"organization": person.organization, "key": person.key, "contact": contact}
-        added = insert(self._engine.dialect.name, further_contacts).values(**row)
+        insertion = insert(self._engine.dialect.name, further_contacts).values(**row)
         with transaction(self._engine) as connection:
-            connection.execute(added.on_conflict_do_nothing())
+            connection.execute(insertion.on_conflict_do_nothing())
 
     def remove_contact(self, organization: int, key: str, contact: int) -> None:
         """Take this contact from the person, who stays."""
@@ -128,8 +128,8 @@ class Directory:
 
         `Person.contact` is this contact, whether it is the person's first one or a further one.
         """
-        joined = people.c.organization == organizations.c.id
-        both = select(organizations, people).join(people, joined)
+        same_organization = people.c.organization == organizations.c.id
+        both = select(organizations, people).join(people, same_organization)
         also = and_(
             further_contacts.c.organization == people.c.organization,
             further_contacts.c.key == people.c.key,
@@ -158,7 +158,8 @@ class Directory:
             }
 
     def list_unsettled(self, organization: int | None = None) -> list[Person]:
-        """People of whom an administrator has to know: `former_email` or `merged_into` is set."""
+        """Return people of whom an administrator has to know: `former_email` or `merged_into` is
+        set."""
         query = (
             select(people)
             .where(text(f"({HAS_OPEN_WORK})"))
@@ -170,7 +171,7 @@ class Directory:
             return [Person(**row) for row in connection.execute(query).mappings()]
 
     def list_absent(self) -> set[tuple[int, str]]:
-        """(organization, key) of the people who have no contact."""
+        """Return (organization, key) of the people who have no contact."""
         absent = select(people.c.organization, people.c.key).where(people.c.contact == 0)
         with transaction(self._engine) as connection:
             return {(row.organization, row.key) for row in connection.execute(absent)}
@@ -215,7 +216,7 @@ class Directory:
             return [Person(**row) for row in rows]
 
     def find_matches(self, keys: Keys) -> list[Match]:
-        """Matches of these keys, by ascending organization; a person's role before the
+        """Return the matches of these keys, by ascending organization; a person's role before the
         company's."""
         if not keys.list_values():
             return []
@@ -223,7 +224,7 @@ class Directory:
             return matches.find_matches(connection, keys)
 
     def get_organizations(self, ids: Collection[int]) -> dict[int, Known]:
-        """The organizations by id, without those that no pass has seen."""
+        """Return the organizations by id, without those that no pass has seen."""
         if not ids:
             return {}
         with transaction(self._engine) as connection:
@@ -231,14 +232,14 @@ class Directory:
             return {row["id"]: Known(**row) for row in connection.execute(query).mappings()}
 
     def count_guessable(self) -> int:
-        """The number of people with an identifier of an earlier version; the next pass removes
-        it."""
+        """Return the number of people with an identifier of an earlier version, which the next pass
+        removes."""
         like = or_(*(people.c.identifier.like(f"{prefix}%") for prefix in GUESSABLE))
         with transaction(self._engine) as connection:
             return connection.scalar(select(func.count()).select_from(people).where(like)) or 0
 
     def list_organizations(self) -> list[int]:
-        """The ids of every organization that a pass has seen."""
+        """Return the ids of every organization that a pass has seen."""
         with transaction(self._engine) as connection:
             return list(connection.scalars(select(organizations.c.id).order_by(organizations.c.id)))
 

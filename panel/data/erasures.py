@@ -78,10 +78,10 @@ class Erasures:
             key = read_mark_key(connection)
             for mark in _make_marks(key, person):
                 row = {"organization": person.organization, "at": at}
-                added = insert(self._engine.dialect.name, erasures).values(
+                insertion = insert(self._engine.dialect.name, erasures).values(
                     mark=mark, contact=contact, **row
                 )
-                connection.execute(added.on_conflict_do_nothing())
+                connection.execute(insertion.on_conflict_do_nothing())
 
     def find(self, person: Person) -> int:
         """Return the person's contact that was deleted last; 0: none was."""
@@ -100,7 +100,7 @@ class Erasures:
         return [(contact, person) for contact, person in pairs if contact]
 
     def list_erasures(self) -> list[Erasure]:
-        """Contacts that were deleted, the newest first."""
+        """Return the contacts that were deleted, the newest first."""
         columns = (erasures.c.contact, erasures.c.organization, erasures.c.at)
         deleted = select(*columns).where(erasures.c.contact > 0)
         organizations: dict[int, set[int]] = {}
@@ -116,7 +116,7 @@ class Erasures:
         ]
 
     def allow(self, contacts: Collection[int]) -> None:
-        """Let the people of these contacts be made again.
+        """Let passes make contacts again for the people of these deleted contacts.
 
         All their marks are deleted, also those of another contact: a person may have been erased
         twice.

@@ -47,7 +47,8 @@ class Tombstones:
 
 @dataclass(frozen=True)
 class Allowance:
-    """The number of deleted marks, and the organizations whose passes may learn of people again."""
+    """The number of marks that were deleted, and the organizations whose passes may learn of people
+    again."""
 
     marks: int
     organizations: tuple[int, ...]
@@ -57,7 +58,7 @@ class OtherKey(Exception):
     """The tombstones of a file were made with another key than those that stand here."""
 
 
-class Forgotten:
+class ForgottenSubjects:
     """Raises `Unreachable("database")`."""
 
     def __init__(self, engine: Engine) -> None:
@@ -87,8 +88,8 @@ class Forgotten:
         at = time.time()  # one moment for all marks, so that they are allowed together
         for mark, organization in marks:
             row = {"mark": mark, "contact": -contact, "organization": organization, "at": at}
-            added = insert(self._engine.dialect.name, erasures).values(**row)
-            connection.execute(added.on_conflict_do_nothing())
+            insertion = insert(self._engine.dialect.name, erasures).values(**row)
+            connection.execute(insertion.on_conflict_do_nothing())
 
     def covers_organization(self, organization: int) -> bool:
         """Tell whether this organization was forgotten."""
@@ -118,9 +119,11 @@ class Forgotten:
             same = erasures.c.mark.in_([*_make_keys(key, emails, phones), *deleted])
             moments = set(connection.scalars(select(erasures.c.at).where(same)))
             together = and_(erasures.c.at.in_(moments), erasures.c.contact <= 0)
-            chosen = or_(same, together)
-            organizations = set(connection.scalars(select(erasures.c.organization).where(chosen)))
-            count = connection.execute(delete(erasures).where(chosen)).rowcount
+            condition = or_(same, together)
+            organizations = set(
+                connection.scalars(select(erasures.c.organization).where(condition))
+            )
+            count = connection.execute(delete(erasures).where(condition)).rowcount
             return Allowance(count, tuple(sorted(organizations - {0})))
 
     def allow_organization(self, organization: int) -> Allowance:
@@ -130,7 +133,7 @@ class Forgotten:
             return Allowance(deleted.rowcount, (organization,))
 
     def count(self) -> int:
-        """The number of marks."""
+        """Return the number of marks."""
         with transaction(self._engine) as connection:
             tombstones = select(func.count()).select_from(erasures).where(erasures.c.contact <= 0)
             return connection.scalar(tombstones) or 0
@@ -150,8 +153,8 @@ class Forgotten:
                 connection.execute(erasure_key.update().values(key=dump.key))
             for mark, contact, organization, at in dump.marks:
                 row = {"mark": mark, "contact": contact, "organization": organization, "at": at}
-                added = insert(self._engine.dialect.name, erasures).values(**row)
-                connection.execute(added.on_conflict_do_nothing())
+                insertion = insert(self._engine.dialect.name, erasures).values(**row)
+                connection.execute(insertion.on_conflict_do_nothing())
 
 
 def _is_anybody(connection: Connection) -> bool:

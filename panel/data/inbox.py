@@ -86,9 +86,9 @@ def write_transaction(database: Engine, about: int | str) -> Iterator[Connection
 
 @contextmanager
 def _take_writer_lock(file: str) -> Iterator[None]:
-    # SQLite has one writer. Others sleep up to 100 ms each and are served at random, so the slowest
-    # hundredth waits for 0.4 to 1.4 s. A queue of our own, of threads first and then of processes,
-    # brings that to 40 to 90 ms (the second line of the benchmark's row `hooks`).
+    # SQLite has one writer at a time. The others sleep up to 100 ms each and are served at random,
+    # so the slowest hundredth waits for 0.4 to 1.4 s. Our own queue, first of threads and then of
+    # processes, brings that to 40 to 90 ms (the second line of the benchmark's row `hooks`).
     if not _thread_lock.acquire(timeout=WRITE_SECONDS):
         raise TimeoutError
     try:
@@ -96,7 +96,7 @@ def _take_writer_lock(file: str) -> Iterator[None]:
         try:
             if not lock_file(lock, WRITE_SECONDS, WRITE_POLL_SECONDS):
                 raise TimeoutError
-            # Does the file still exist? SQLite would go on writing into a deleted one.
+            # `stat` raises where the file is gone: SQLite would go on writing into a deleted file.
             os.stat(file)  # noqa: PTH116 (at every hook, and a path takes longer to make)
             yield
         finally:
@@ -123,34 +123,23 @@ def count_hooks(connection: Connection, now: float) -> HookCounts:
     )
 
 
-class Newest(NamedTuple):
+class NewestHook(NamedTuple):
     """The newest hook that is kept: its sequence, and when it came (epoch seconds)."""
 
     seq: int
     at: float
 
 
-def read_newest(connection: Connection) -> Newest:
-    """Return the newest hook; of an empty journal both numbers are 0."""
+def read_newest(connection: Connection) -> NewestHook:
+    """Return the newest hook; both numbers are 0 where the inbox is empty."""
     columns = select(hooks.c.seq, hooks.c.received_at).order_by(hooks.c.seq.desc()).limit(1)
     row = connection.execute(columns).first()
-    return Newest(row.seq, row.received_at) if row else Newest(0, 0.0)
+    return NewestHook(row.seq, row.received_at) if row else NewestHook(0, 0.0)
 
 
 def find_last_waiting(connection: Connection, organization: int) -> int:
     """Return the highest sequence of the organization's waiting hooks, 0 when none waits."""
     return connection.scalar(select(func.max(hooks.c.seq)).where(is_waiting(organization))) or 0
-
-
-def list_waiting(connection: Connection) -> dict[int, int]:
-    """Return the organizations with waiting hooks, each with the highest sequence among its
-    hooks."""
-    rows = connection.execute(
-        select(hooks.c.organization, func.max(hooks.c.seq))
-        .where(hooks.c.status == WAITING)
-        .group_by(hooks.c.organization)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def list_waiting_kinds(connection: Connection, organization: int) -> set[str]:
@@ -159,15 +148,15 @@ def list_waiting_kinds(connection: Connection, organization: int) -> set[str]:
 
 
 def was_received(connection: Connection, organization: int, kind: str) -> bool:
-    """Tell whether a hook of this kind was ever kept for the organization, whatever became of
-    it."""
+    """Tell whether a hook of this kind was ever kept for the organization, in whatever state it
+    is."""
     matching = and_(hooks.c.organization == organization, hooks.c.kind == kind)
     return connection.scalar(select(hooks.c.seq).where(matching).limit(1)) is not None
 
 
 def list_rung(connection: Connection, kind: str, since: float) -> set[int]:
-    """Return the organizations of which a hook of this kind came since then and was not given
-    up."""
+    """Return the organizations that got a hook of this kind since this moment; a hook that was
+    given up does not count."""
     good = and_(hooks.c.kind == kind, hooks.c.received_at >= since, hooks.c.status != BURIED)
     rows = connection.scalars(select(hooks.c.organization).where(good).distinct())
     return {number for number in rows if number}
@@ -178,11 +167,11 @@ def delete_old_hooks(connection: Connection, keep_days: int, now: float) -> bool
     old = now - max(keep_days, IDS_DAYS) * DAY_SECONDS
     # Hooks arrive in the order of their sequence: behind the first young one, none is old.
     younger = select(func.min(hooks.c.seq)).where(hooks.c.received_at >= old)
-    ended = and_(hooks.c.status != WAITING, hooks.c.received_at < old)
+    condition = and_(hooks.c.status != WAITING, hooks.c.received_at < old)
     if (first := connection.scalar(younger)) is not None:
-        ended = and_(hooks.c.seq < first, ended)
-    chosen = select(hooks.c.seq).where(ended).limit(SWEPT_AT_ONCE)
-    return connection.execute(delete(hooks).where(hooks.c.seq.in_(chosen))).rowcount > 0
+        condition = and_(hooks.c.seq < first, condition)
+    numbers = select(hooks.c.seq).where(condition).limit(SWEPT_AT_ONCE)
+    return connection.execute(delete(hooks).where(hooks.c.seq.in_(numbers))).rowcount > 0
 
 
 @cache  # building a statement takes longer than running it
@@ -192,8 +181,8 @@ def _insert_statement(dialect: str) -> Any:
 
 
 def _make_row(entry: InboxRow) -> dict[str, Any]:
-    finished = None if entry.status == WAITING else entry.received_at
-    return {**vars(entry), "finished_at": finished}
+    finished_at = None if entry.status == WAITING else entry.received_at
+    return {**vars(entry), "finished_at": finished_at}
 
 
 def is_waiting(organization: int) -> ColumnElement[bool]:

@@ -33,7 +33,7 @@ hooks = Table(
     Index("hooks_of_organization", "organization", "status", "seq"),
     Index("hooks_by_status", "status", "lane", "received_at"),
     Index("hooks_by_end", "status", "finished_at"),
-    sqlite_autoincrement=True,  # a sequence number that was swept must not come again
+    sqlite_autoincrement=True,  # the sequence number of a deleted row must not be used again
 )
 
 passes = Table(

@@ -1,10 +1,10 @@
 """The lanes: the order in which passes begin, the passes that wait for their next try, and counts
-of them.
+of both.
 
-A row of `passes` is a place in a lane from when something asks for a pass until it begins. Within a
-lane, places are ordered by `position`, the sequence of the hook that took it. A pass that failed
-keeps its place and is passed over until `due_at`. Every function works inside its caller's
-transaction. Times are epoch seconds.
+From the request for a pass until the pass begins, the organization's row in `passes` is a place in
+a lane. Within a lane, places are ordered by `position`, the sequence of the hook that took it. A
+pass that failed keeps its place and is passed over until `due_at`. Every function works inside its
+caller's transaction. Times are epoch seconds.
 """
 
 from collections.abc import Collection, Sequence
@@ -64,11 +64,11 @@ def lock_organizations(connection: Connection, organizations: Collection[int]) -
 
 
 def take_places(connection: Connection, places: Sequence[LanePlace], now: float) -> None:
-    """Give each organization its one place; a request from a better lane moves it to that lane's
-    end.
+    """Give each organization its one place. An organization that has a place in a lower lane moves
+    to the end of the new lane.
 
-    A hook ends the wait for the next try. Such a try does not count towards the burial: otherwise a
-    few hooks in an outage would use up all tries.
+    A hook ends the wait for the next try. A try that a hook has brought forward does not count
+    towards the burial: otherwise a few hooks in an outage would use up all tries.
     """
     if places:
         rows = [{**vars(place), "lane": int(place.lane)} for place in places]
@@ -107,10 +107,10 @@ def hasten(connection: Connection, side: str, now: float) -> int:
     many."""
     later = and_(passes.c.side == side, passes.c.waiting.is_not(None), passes.c.due_at > now)
     sooner = {"due_at": now, "tries": _one_less(passes.c.tries)}
-    moved = connection.execute(update(passes).where(later).values(**sooner)).rowcount
+    count = connection.execute(update(passes).where(later).values(**sooner)).rowcount
     late = and_(tasks.c.side == side, tasks.c.reason.is_not(None), tasks.c.due_at > now)
     sooner = {"due_at": now, "tries": _one_less(tasks.c.tries)}
-    return moved + connection.execute(update(tasks).where(late).values(**sooner)).rowcount
+    return count + connection.execute(update(tasks).where(late).values(**sooner)).rowcount
 
 
 def list_failed_sides(connection: Connection) -> set[str]:
@@ -129,12 +129,12 @@ def list_urgent(connection: Connection, organizations: Collection[int]) -> set[i
 
 def read_lanes(connection: Connection) -> dict[Lane, LaneLength]:
     """Return the length of each lane."""
-    counted = select(passes.c.lane, func.count()).where(passes.c.waiting.is_not(None))
-    waiting = {row[0]: row[1] for row in connection.execute(counted.group_by(passes.c.lane))}
-    return {lane: LaneLength(waiting.get(lane, 0), _find_oldest(connection, lane)) for lane in Lane}
+    query = select(passes.c.lane, func.count()).where(passes.c.waiting.is_not(None))
+    waiting = {row[0]: row[1] for row in connection.execute(query.group_by(passes.c.lane))}
+    return {lane: LaneLength(waiting.get(lane, 0), find_oldest(connection, lane)) for lane in Lane}
 
 
-def _find_oldest(connection: Connection, lane: Lane) -> float | None:
+def find_oldest(connection: Connection, lane: Lane) -> float | None:
     """Find the lane's oldest waiting hook by one look into an index; grouping by lane would read
     all waiting hooks."""
     in_lane = and_(hooks.c.status == WAITING, hooks.c.lane == int(lane))
@@ -165,8 +165,8 @@ def _take_statement(dialect: str) -> Any:
 def _next_statement() -> Any:
     idle = and_(passes.c.waiting.is_not(None), passes.c.running.is_(None))
     condition = and_(idle, passes.c.lane == bindparam("lane"), passes.c.due_at <= bindparam("now"))
-    chosen = select(passes.c.organization, passes.c.waiting).where(condition)
-    return chosen.order_by(passes.c.position).limit(bindparam("count"))
+    query = select(passes.c.organization, passes.c.waiting).where(condition)
+    return query.order_by(passes.c.position).limit(bindparam("count"))
 
 
 def _one_less(tries: Any) -> Any:

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import SQLAlchemyError
 
-# Between two tries to become the leader, or two looks whether this process still is.
+# Between two tries to become the leader, and between two checks whether this process still is.
 LEADER_POLL_SECONDS = 1.0
-LEADER_KEY = 7_242_002  # on PostgreSQL, where it is an advisory lock: any constant of ours
+LEADER_KEY = 7_242_002  # of the advisory lock on PostgreSQL: any constant of ours
 # For the leader's session, so that a machine that vanished does not lead for hours.
 KEEPALIVES = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
 
@@ -72,8 +72,8 @@ def is_led(database: Database) -> bool:
 def _is_locked(path: Path) -> bool:
     """Tell whether another process holds the lock of this file.
 
-    The file is opened for reading, so that a look never makes it. The look takes a shared lock, so
-    that two processes which look at once do not take each other for the leader.
+    The file is opened for reading, so that the check never makes it. The check takes a shared lock,
+    so that two processes that check at once do not take each other for the leader.
     """
     try:
         with path.open("rb") as file:

@@ -69,8 +69,8 @@ def _select_given(dialect: str) -> FromClause:
 
 @cache  # building a statement takes longer than running it
 def _hooks_statement(dialect: str) -> Any:
-    listed = _select_given(dialect)
-    number, now = cast(listed.c.value, Integer), bindparam("now", type_=Float)
+    organizations = _select_given(dialect)
+    number, now = cast(organizations.c.value, Integer), bindparam("now", type_=Float)
     values: dict[str, ColumnElement[Any]] = {
         "hook_id": _append(bindparam("hook_id", type_=String), number),
         "kind": bindparam("kind", type_=String),
@@ -80,15 +80,17 @@ def _hooks_statement(dialect: str) -> Any:
         "status": literal(WAITING),
         "lane": bindparam("lane", type_=Integer),
     }
-    chosen = select(*(value.label(name) for name, value in values.items())).order_by(listed.c.key)
-    return hooks.insert().from_select(list(values), chosen, include_defaults=False)
+    rows = select(*(value.label(name) for name, value in values.items())).order_by(
+        organizations.c.key
+    )
+    return hooks.insert().from_select(list(values), rows, include_defaults=False)
 
 
 @cache
 def _places_statement(dialect: str) -> Any:
     """Make the INSERT of places; the position of each place is the sequence of its hook."""
-    listed = _select_given(dialect)
-    number = cast(listed.c.value, Integer)
+    organizations = _select_given(dialect)
+    number = cast(organizations.c.value, Integer)
     values: dict[str, ColumnElement[Any]] = {
         "organization": number,
         "waiting": _append(bindparam("pass_id", type_=String), number),
@@ -100,10 +102,10 @@ def _places_statement(dialect: str) -> Any:
     }
     hook_id = _append(bindparam("hook_id", type_=String), number)
     # A WHERE is needed: SQLite would take the ON of ON CONFLICT for that of a join.
-    chosen = select(*(value.label(name) for name, value in values.items())).where(
+    rows = select(*(value.label(name) for name, value in values.items())).where(
         hooks.c.hook_id == hook_id
     )
-    new = insert(dialect, passes).from_select(list(values), chosen, include_defaults=False)
+    new = insert(dialect, passes).from_select(list(values), rows, include_defaults=False)
     return settle_conflict(new)
 
 

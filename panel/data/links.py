@@ -35,7 +35,7 @@ CONVERSATION, CONTACT = "conversation", "contact"
 PICKED, MATCHED, REFUSED = "picked", "matched", "refused"
 WITHHELD = "withheld"  # the `rests_on` of a pick that we do not write into Chatwoot
 BY_AGENT, BY_PASS = "agent", "pass"
-WORD_SECONDS = 2 * 365 * 86400.0  # how long an agent's row is kept
+WORD_SECONDS = 2 * 365 * 86400.0  # the lifetime of an agent's row
 
 links = Table(
     "links",
@@ -176,13 +176,13 @@ class Links:
         """Write a pass's match; an equal one that exists is not touched."""
         values = _make_row(Link(CONTACT, contact, organization, MATCHED, rests_on))
         new = insert(self._engine.dialect.name, links).values(**values)
-        changed = new.on_conflict_do_update(
+        statement = new.on_conflict_do_update(
             index_elements=PRIMARY_KEY,
             set_={"rests_on": rests_on, "at": values["at"]},
             where=links.c.rests_on != rests_on,
         )
         with transaction(self._engine) as connection:
-            connection.execute(changed)
+            connection.execute(statement)
 
     def list_unwithheld(self, organization: int) -> list[Link]:
         """Return picks that may not be disclosed and that an earlier version may have written into
@@ -228,11 +228,13 @@ class Links:
             of_old = and_(links.c.scope == CONTACT, links.c.subject == old)
             for row in list(connection.execute(select(links).where(of_old)).mappings()):
                 values = {**row, "subject": new, "contact": new}
-                moved = insert(self._engine.dialect.name, links).values(**values)
+                statement = insert(self._engine.dialect.name, links).values(**values)
                 rest = {name: values[name] for name in values if name not in PRIMARY_KEY}
                 older = links.c.at < row["at"]
                 connection.execute(
-                    moved.on_conflict_do_update(index_elements=PRIMARY_KEY, set_=rest, where=older)
+                    statement.on_conflict_do_update(
+                        index_elements=PRIMARY_KEY, set_=rest, where=older
+                    )
                 )
             connection.execute(delete(links).where(of_old))
             connection.execute(update(links).where(links.c.contact == old).values(contact=new))

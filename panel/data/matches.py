@@ -27,7 +27,7 @@ from panel.data.directory_tables import COMPANY, organizations, people
 from panel.models.phones import is_personal_phone, list_spellings
 
 KEY_NAMES = ("email", "phone")  # not `identifier`, which a visitor can write without a signature
-SWITCHBOARD = 2  # a shared phone has at least so many people, although we know only one
+SWITCHBOARD = 2  # the least number of people who share a phone, although we know only one
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def find_matches(connection: Connection, keys: Keys) -> list[Match]:
 
 def _may_be_anybodys(row: RowMapping, phone: str | None) -> bool:
     """Tell whether several people may have the phone: others are known to answer it, or the back
-    office writes it as a landline (in Argentina without the 9). Our spelling must prove no more
-    than the back office's own."""
+    office writes it as a landline (in Argentina without the 9). The back office's own spelling
+    decides, because the other spellings are only guesses of ours."""
     other_spelling = row["phone"] != phone
     return row["phone_shared"] or (other_spelling and not is_personal_phone(row["phone"]))
 
@@ -115,8 +115,8 @@ def _select_matches(names: tuple[str, ...]) -> CompoundSelect[Any]:
     columns = [people.c[name] for name in (*KEY_NAMES, "phone_shared")]
     person = select(people.c.organization, people.c.key, people.c.role, people.c.lacks, *columns)
     own = [organizations.c[name] for name in (*KEY_NAMES, "phone_shared")]
-    nothing = literal(None, Text)
-    company = select(organizations.c.id, literal(COMPANY), literal(COMPANY), nothing, *own)
+    null = literal(None, Text)
+    company = select(organizations.c.id, literal(COMPANY), literal(COMPANY), null, *own)
     return union_all(
         person.where(_match_any(people, names)), company.where(_match_any(organizations, names))
     )

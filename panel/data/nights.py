@@ -50,7 +50,7 @@ nights = Table(
 
 @dataclass(frozen=True)
 class NightRow:
-    """`place`: the progress in the phase: the page of contacts, or the last contact that was read.
+    """`place`: how far the phase has come: the page of contacts, or the last contact that was read.
 
     Counts: organizations `known` at its beginning; `contacts` read in bulk, and those read
     `single`; organizations `wanted` for the comparison with the back office, and `compared`; those

@@ -77,17 +77,17 @@ class PrivateNotes:
         new = new.values(**row, leased_until=leased_until).returning(private_notes.c.mark)
         with transaction(self._engine) as connection:
             # `rowcount` cannot tell: for an INSERT, SQLAlchemy returns -1 on PostgreSQL.
-            added = connection.scalar(new) is not None
-            claim = NoteClaim(True) if added else _retake(connection, row, leased_until)
+            is_new = connection.scalar(new) is not None
+            claim = NoteClaim(True) if is_new else _retake(connection, row, leased_until)
             if claim.is_mine:
                 write_entry(connection, entry)
         return claim
 
     def settle(self, conversation: int, mark: str, now: float) -> None:
         """Note that the note stands in the conversation."""
-        this = _match(conversation, mark)
+        condition = _match(conversation, mark)
         with transaction(self._engine) as connection:
-            connection.execute(update(private_notes).where(this).values(written_at=now))
+            connection.execute(update(private_notes).where(condition).values(written_at=now))
 
     def release(self, conversation: int, mark: str) -> None:
         """Delete the row after Chatwoot's refusal: there is no note, and any request may try
@@ -107,11 +107,11 @@ def _retake(connection: Connection, row: Mapping[str, Any], leased_until: float)
     The condition stands in the UPDATE, so only one of two processes that read the same row takes
     it.
     """
-    this = _match(row["conversation"], row["mark"])
-    present = connection.execute(select(private_notes).where(this)).one_or_none()
+    condition = _match(row["conversation"], row["mark"])
+    present = connection.execute(select(private_notes).where(condition)).one_or_none()
     unwritten = private_notes.c.written_at.is_(None)
     free = update(private_notes).where(
-        this, unwritten, private_notes.c.leased_until < row["begun_at"]
+        condition, unwritten, private_notes.c.leased_until < row["begun_at"]
     )
     if present and connection.execute(free.values(leased_until=leased_until)).rowcount:
         return NoteClaim(True, begun_at=present.begun_at)

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 # Beside the SQLite file: SQLite's own two, and our locks (`schema`, `inbox`, `leader`).
 COMPANIONS = ("", "-wal", "-shm", ".lock", ".writing.lock", ".executing.lock")
-# Folders that belong to everybody's programs: what lies in them gets a folder of its own there.
+# Folders that many programs share. Where our files stand directly in one of them, the advice is to
+# give them a folder of their own.
 SYSTEM_FOLDERS = {"/", "/dev", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/usr"}
 SYSTEM_FOLDERS |= {"/var", "/var/cache", "/var/lib"}
 ROOTS_FILES = "run commands as the service's user (docs/operate.md)"

@@ -20,8 +20,8 @@ LOOKED_THROUGH = 500  # hooks of each lane that are searched for organizations w
 
 @dataclass(frozen=True)
 class PassCounts:
-    """The numbers of passes that could begin now and that run, and (organization, moment) of passes
-    that are tried again later, the next one first."""
+    """The number of passes that could begin now, the number of those that run, and (organization,
+    moment) of the passes that are tried again later, the next one first."""
 
     waiting: int
     running: int
@@ -42,8 +42,9 @@ class FailingPass:
 def begin_pass(connection: Connection, organization: int, pass_id: str) -> tuple[int, int] | None:
     """Begin a pass: clear its place and note the last hook, before it reads the back office.
 
-    Returns the highest sequence now, and the highest sequence at the first try of this row of
-    tries. Returns None when another pass has taken the place: then this one has nothing to do.
+    Returns the highest sequence now, and the highest sequence at the first of the tries in a row to
+    which this pass belongs. Returns None when another pass has taken the place: then this pass has
+    nothing to do.
     """
     row = connection.execute(_select_pass(organization)).one_or_none()
     # `running` may be this pass already: the process died right after this step, and repeats it.
@@ -91,8 +92,8 @@ def count_failure(
 def forget_tries(connection: Connection, organizations: Collection[int]) -> int:
     """Let the next passes begin a new row of tries; returns the number of organizations with
     failures."""
-    failed = and_(passes.c.organization.in_(organizations), passes.c.tries > 0)
-    return connection.execute(update(passes).where(failed).values(tries=0, due_at=0.0)).rowcount
+    condition = and_(passes.c.organization.in_(organizations), passes.c.tries > 0)
+    return connection.execute(update(passes).where(condition).values(tries=0, due_at=0.0)).rowcount
 
 
 def list_failing(connection: Connection) -> list[FailingPass]:
@@ -112,7 +113,8 @@ def is_busy(connection: Connection, organizations: Collection[int]) -> bool:
 
 
 def postpone_pass(connection: Connection, organization: int, pass_id: str, due_at: float) -> None:
-    """Make `pass_id` the next try. A waiting pass would come too soon, and is replaced."""
+    """Make `pass_id` the next try. A pass that waits already would come too soon, and is
+    replaced."""
     _update_pass(connection, organization, waiting=pass_id, due_at=due_at)
 
 
@@ -150,8 +152,8 @@ def bury_hooks(
 
 def list_running(connection: Connection) -> dict[int, str]:
     """Return the passes that have begun, by organization."""
-    begun = select(passes.c.organization, passes.c.running).where(passes.c.running.is_not(None))
-    return {row[0]: row[1] for row in connection.execute(begun)}
+    query = select(passes.c.organization, passes.c.running).where(passes.c.running.is_not(None))
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def list_forgotten(connection: Connection) -> dict[int, int]:
@@ -163,14 +165,14 @@ def list_forgotten(connection: Connection) -> dict[int, int]:
     has_pass = or_(passes.c.waiting.is_not(None), passes.c.running.is_not(None))
     cared_for = and_(passes.c.organization == hooks.c.organization, has_pass)
     alone = ~exists(select(passes.c.organization).where(cared_for))
-    forgotten = dict[int, int]()
+    organizations = dict[int, int]()
     for lane in LANES:
         in_lane = select(hooks.c.seq).where(hooks.c.status == WAITING, hooks.c.lane == lane)
         oldest = in_lane.order_by(hooks.c.received_at).limit(LOOKED_THROUGH)
         columns = (hooks.c.organization, func.max(hooks.c.seq))
         query = select(*columns).where(hooks.c.seq.in_(oldest), alone)
-        forgotten |= {row[0]: row[1] for row in connection.execute(query.group_by(columns[0]))}
-    return forgotten
+        organizations |= {row[0]: row[1] for row in connection.execute(query.group_by(columns[0]))}
+    return organizations
 
 
 def count_passes(connection: Connection, now: float) -> PassCounts:

@@ -31,8 +31,8 @@ class Preference:
     def arrange(self, names: Sequence[str]) -> list[str]:
         """Return the sections in this order. Sections that the preference does not name follow, in
         their given order."""
-        chosen = [name for name in self.ordered if name in names]
-        return [*chosen, *(name for name in names if name not in chosen)]
+        first = [name for name in self.ordered if name in names]
+        return [*first, *(name for name in names if name not in first)]
 
 
 class Preferences:

@@ -88,9 +88,9 @@ class Readings:
         """Return organizations that had no turn since then, the longest unread one first."""
         read_at = func.coalesce(readings.c.read_at, 0.0)
         had_turn = or_(readings.c.tried_at >= begun_at, readings.c.read_at >= begun_at)
-        joined = organizations.outerjoin(readings, readings.c.organization == organizations.c.id)
+        join = organizations.outerjoin(readings, readings.c.organization == organizations.c.id)
         without_turn = or_(readings.c.organization.is_(None), ~had_turn)
-        query = select(organizations.c.id).select_from(joined).where(without_turn)
+        query = select(organizations.c.id).select_from(join).where(without_turn)
         with transaction(self._engine) as connection:
             first = query.order_by(read_at, organizations.c.id).limit(most)
             return list(connection.scalars(first))
@@ -99,8 +99,8 @@ class Readings:
         """Return known organizations from number `first` on that were read or had a turn since
         then."""
         had_turn = or_(readings.c.tried_at >= since, readings.c.read_at >= since)
-        turned = select(readings.c.organization).where(had_turn, readings.c.organization >= first)
-        rows = turned.where(readings.c.organization.in_(select(organizations.c.id)))
+        query = select(readings.c.organization).where(had_turn, readings.c.organization >= first)
+        rows = query.where(readings.c.organization.in_(select(organizations.c.id)))
         with transaction(self._engine) as connection:
             return list(connection.scalars(rows.order_by(readings.c.organization).limit(most)))
 
@@ -114,22 +114,22 @@ class Readings:
         query = select(readings.c.organization).where(readings.c.gone_at >= since)
         return self._list_known(query)
 
-    def list_told(self, kind: str) -> list[int]:
+    def list_by_hook(self, kind: str) -> list[int]:
         """Return known organizations of which a hook of this kind ever came."""
         return self._list_known(select(hooks.c.organization).where(hooks.c.kind == kind))
 
     def list_needy(self, today: date) -> list[int]:
         """Return known organizations that need a pass although no hook asks for it: hooks of theirs
         were given up, or an expiry has passed."""
-        buried = and_(hooks.c.status == BURIED, hooks.c.organization.is_not(None))
+        of_buried_hooks = and_(hooks.c.status == BURIED, hooks.c.organization.is_not(None))
         expired = organizations.c.next_expiry < today
         return self._list_known(
-            select(hooks.c.organization).where(buried),
+            select(hooks.c.organization).where(of_buried_hooks),
             select(organizations.c.id).where(expired),
         )
 
-    def _list_known(self, *chosen: Select[Any]) -> list[int]:
-        condition = or_(*(organizations.c.id.in_(ids) for ids in chosen))
+    def _list_known(self, *queries: Select[Any]) -> list[int]:
+        condition = or_(*(organizations.c.id.in_(ids) for ids in queries))
         query = select(organizations.c.id).where(condition).order_by(organizations.c.id)
         with transaction(self._engine) as connection:
             return list(connection.scalars(query))

@@ -13,7 +13,7 @@ MOST_HOOKS = 40  # the newest ones; the panel shows the last one of each record
 
 
 @dataclass(frozen=True)
-class Heard:
+class RecentHook:
     """A hook; `subject`: the id of the record that it names, else empty."""
 
     kind: str
@@ -22,10 +22,10 @@ class Heard:
 
 @dataclass(frozen=True)
 class Recent:
-    """`since`: epoch seconds; `heard`: the newest first."""
+    """`since`: epoch seconds; `hooks`: the newest first."""
 
     since: float = 0.0
-    heard: tuple[Heard, ...] = ()
+    hooks: tuple[RecentHook, ...] = ()
 
 
 def _make_query() -> Select[Any]:
@@ -46,7 +46,7 @@ def _make_query() -> Select[Any]:
     )
 
 
-_SELECT_NEWEST = _make_query()  # once, for every opening asks it
+_SELECT_NEWEST = _make_query()  # built once, because every opening runs it
 
 
 def find_recent(engine: Engine, organization: int, before: float, otherwise: float) -> Recent:
@@ -54,10 +54,10 @@ def find_recent(engine: Engine, organization: int, before: float, otherwise: flo
     Where it was never shown, they are the hooks since `otherwise` (both epoch seconds). Raises
     `Unreachable("database")`.
 
-    The time of arrival counts, not the plugin's own time: a late hook is news.
+    The time of a hook is that of its arrival, not the plugin's own: a late hook is news, too.
     """
     values = {"organization": organization, "before": before, "otherwise": otherwise}
     with transaction(engine) as connection:
         rows = list(connection.execute(_SELECT_NEWEST, values))
-    heard = tuple(Heard(row.kind, row.subject or "") for row in rows)
-    return Recent(rows[0].since, heard) if rows else Recent()
+    newest = tuple(RecentHook(row.kind, row.subject or "") for row in rows)
+    return Recent(rows[0].since, newest) if rows else Recent()

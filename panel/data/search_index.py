@@ -52,6 +52,7 @@ COMMON = 300
 LAST_CHARACTER = "\U0010ffff"  # sorts behind every continuation of a word
 # A CNPJ, since July 2026 with letters too: as it is written, or without its signs.
 CNPJ = re.compile(r"[0-9a-z]{2}\.?[0-9a-z]{3}\.?[0-9a-z]{3}/?[0-9a-z]{4}-?[0-9]{2}")
+ID = re.compile("[0-9]{1,18}")
 
 # Sorted by bytes in both databases: a range of prefixes needs an order without a language.
 terms = Table(
@@ -171,24 +172,26 @@ class SearchIndex:
         self._engine = engine
 
     def replace_terms(
-        self, organization: int, found: Mapping[str, str], kept: Collection[str] = ()
+        self, organization: int, words: Mapping[str, str], kept_kinds: Collection[str] = ()
     ) -> None:
         """Replace the words of this organization; words that stay the same are not written.
 
-        `kept`: kinds whose words stay although they are not among the new ones.
+        `kept_kinds`: kinds whose words stay although they are not among the new ones.
         """
         of_organization = terms.c.organization == organization
         with transaction(self._engine) as connection:
-            stored = select(terms.c.word, terms.c.kind).where(of_organization)
-            before = {row.word: row.kind for row in connection.execute(stored)}
-            stays = {word for word, kind in before.items() if kind in kept and word not in found}
-            removed = [word for word, kind in before.items() if found.get(word) != kind]
-            removed = [word for word in removed if word not in stays]
-            new = [word for word, kind in found.items() if before.get(word) != kind]
-            for at in range(0, len(removed), 500):
-                some = terms.c.word.in_(removed[at : at + 500])
+            query = select(terms.c.word, terms.c.kind).where(of_organization)
+            before = {row.word: row.kind for row in connection.execute(query)}
+            stays = {
+                word for word, kind in before.items() if kind in kept_kinds and word not in words
+            }
+            obsolete = [word for word, kind in before.items() if words.get(word) != kind]
+            obsolete = [word for word in obsolete if word not in stays]
+            new = [word for word, kind in words.items() if before.get(word) != kind]
+            for at in range(0, len(obsolete), 500):
+                some = terms.c.word.in_(obsolete[at : at + 500])
                 connection.execute(delete(terms).where(of_organization, some))
-            rows = [{"word": w, "organization": organization, "kind": found[w]} for w in new]
+            rows = [{"word": w, "organization": organization, "kind": words[w]} for w in new]
             if rows:
                 connection.execute(terms.insert(), rows)
 
@@ -209,9 +212,9 @@ class SearchIndex:
             why = select(terms.c.organization, terms.c.kind, func.min(terms.c.word)).where(
                 terms.c.organization.in_(numbers[:MOST_FOUND]), ranges
             )
-            grouped = why.group_by(terms.c.organization, terms.c.kind)
+            reasons = why.group_by(terms.c.organization, terms.c.kind)
             matches: dict[int, dict[str, str]] = {number: {} for number in numbers[:MOST_FOUND]}
-            for number, kind, word in connection.execute(grouped):
+            for number, kind, word in connection.execute(reasons):
                 matches[number][kind] = word
         rows = tuple(Hit(number, kinds) for number, kinds in matches.items())
         return Hits(rows, len(numbers) > MOST_FOUND)
@@ -238,9 +241,11 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
     """Select ids of the organizations that have all words, the likeliest first, and at most one
     more than is shown. For a word that thousands have, only `MOST_SEEN` rows are read."""
     conditions = [_has_too(alternatives) for alternatives in rest]
-    whole = terms.c.word.in_(first)
-    # The exact id has a SELECT of its own: among all whole words it could come too late.
-    arms = [(0, and_(whole, terms.c.kind == BY_ID)), (1, whole)]
+    whole, ids = terms.c.word.in_(first), [int(word) for word in first if ID.fullmatch(word)]
+    # The exact id has a SELECT of its own: among all whole words it could come too late. It names
+    # the organization, or every row of a word that thousands have would be read for it.
+    arms = [(0, and_(whole, terms.c.kind == BY_ID, terms.c.organization.in_(ids)))] if ids else []
+    arms += [(1, whole)]
     arms += [(2, _match_beginning(word)) for word in first]
     queries = [
         select(terms.c.organization, literal(at, Integer).label("at"))

@@ -30,7 +30,7 @@ from panel.data.directory import further_contacts, people
 # A night may read a contact a little later than the night before did.
 FRESH_SECONDS = 26 * 3600.0
 UNSEEN_SECONDS = 30 * 86400.0
-BEING_TOLD = ""  # instead of a digest: a pass has begun to write the contact, and has not ended
+BEING_TOLD = ""  # in place of a digest, from when a pass begins to write the contact until it ends
 
 sightings = Table(
     "sightings",
@@ -54,7 +54,11 @@ class Sighting:
 
 
 def make_digest(value: object) -> str:
-    """Return a digest that is the same for equal values; keys of mappings are sorted."""
+    """Return a digest that is the same for equal values; keys of mappings are sorted.
+
+    The digest of a dataclass has the names of the class and its fields in it. Renaming them would
+    make every stored digest outdated.
+    """
     text = json.dumps(value, sort_keys=True, default=repr)
     return blake2s(text.encode(), digest_size=16).hexdigest()
 
@@ -91,10 +95,12 @@ class Sightings:
         process dies before `settle`, the next pass looks at the contact."""
         self._note([Sighting(contact, BEING_TOLD, None, at)])
 
-    def settle(self, contact: int, told: Mapping[str, Any], at: float) -> None:
-        """Note that the contact has these attributes, and its conversations their names; `at`: as
-        above. A pass that began later, and is not through, overrides this."""
-        self._note([Sighting(contact, make_digest(told), None, at)])
+    def settle(self, contact: int, attributes: Mapping[str, Any], at: float) -> None:
+        """Note that the contact has these attributes, and its conversations their names.
+
+        `at`: when the pass began. The mark of a pass that began later and has not ended stays.
+        """
+        self._note([Sighting(contact, make_digest(attributes), None, at)])
 
     def find(self, contacts: Sequence[int]) -> dict[int, Sighting]:
         """Return the sightings of these contacts, by contact."""
@@ -109,10 +115,12 @@ class Sightings:
             select(people.c.contact).where(people.c.contact > after),
             select(further_contacts.c.contact).where(further_contacts.c.contact > after),
         ).subquery()
-        seen = select(sightings.c.contact).where(
+        sighting = select(sightings.c.contact).where(
             sightings.c.contact == ours.c.contact, sightings.c.seen_at >= since
         )
-        query = select(ours.c.contact).where(~seen.exists()).order_by(ours.c.contact).limit(most)
+        query = (
+            select(ours.c.contact).where(~sighting.exists()).order_by(ours.c.contact).limit(most)
+        )
         with transaction(self._engine) as connection:
             return list(connection.scalars(query))
 

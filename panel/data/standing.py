@@ -41,17 +41,17 @@ def _make_query() -> Select[Any]:
         .select_from(hooks)
         .where(hooks.c.organization == asked_id, hooks.c.status == BURIED)
     )
-    asked = select(asked_id.label("id")).subquery()
+    ids = select(asked_id.label("id")).subquery()
     columns = (organizations.c.name, organizations.c.plan, organizations.c.billing_entity)
     return select(
         *columns,
         organizations.c.entitlement_status,
         members.scalar_subquery().label("people"),
         buried.scalar_subquery().label("buried"),
-    ).select_from(asked.outerjoin(organizations, organizations.c.id == asked.c.id))
+    ).select_from(ids.outerjoin(organizations, organizations.c.id == ids.c.id))
 
 
-_SELECT_STANDING = _make_query()  # once, for every opening asks it
+_SELECT_STANDING = _make_query()  # built once, because every opening runs it
 
 
 def read_standing(engine: Engine, organization: int) -> Standing:

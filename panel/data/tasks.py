@@ -38,9 +38,9 @@ NAMING, REPAIR, WARMING = "naming", "repair", "warming"
 SUBJECTS = {NAMING: "conversation", REPAIR: "contact"}  # of the kinds that administrators see
 SERVING_ORDER = (NAMING, WARMING, REPAIR)  # in the order in which they are served
 REPAIR_EVERY_SECONDS = 600.0  # of one contact: a visitor may change our values again and again
-# A repair begins so much later: a pick or a pass that is changing the contact now goes first.
+# The delay of a repair, so that a pick or a pass that is changing the contact now goes first.
 REPAIR_DELAY_SECONDS = 5.0
-WARM_SECONDS = 60.0  # how long the kept copies of an organization need no further warming
+WARM_SECONDS = 60.0  # the time for which warmed copies need no further warming
 
 tasks = Table(
     "tasks",
@@ -168,8 +168,8 @@ def begin_try(connection: Connection, task: Task, try_id: str) -> bool:
 
 
 def is_running(connection: Connection, task: Task, try_id: str) -> bool:
-    """Tell whether this try is the task's running one. After a death right behind the settling it
-    is not."""
+    """Tell whether this try is the task's running one. Where the process died right after settling
+    the task, no try is."""
     row = _find(connection, task)
     return row is not None and row["running"] == try_id
 
@@ -203,8 +203,8 @@ def postpone(connection: Connection, task: Task, try_id: str, due_at: float) -> 
 
 def list_trouble(connection: Connection) -> list[TaskTrouble]:
     """Return tasks that are tried again, the oldest first."""
-    failed = select(tasks).where(tasks.c.reason.is_not(None)).order_by(tasks.c.asked_at)
-    return [_make_trouble(row) for row in connection.execute(failed).mappings()]
+    query = select(tasks).where(tasks.c.reason.is_not(None)).order_by(tasks.c.asked_at)
+    return [_make_trouble(row) for row in connection.execute(query).mappings()]
 
 
 def count_asked(connection: Connection) -> int:

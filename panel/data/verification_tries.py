@@ -77,9 +77,9 @@ def note_search(
     return False
 
 
-def digest_beginnings(secret: str, typed: str) -> list[str]:
+def digest_beginnings(secret: str, text: str) -> list[str]:
     """Return keyed digests of every beginning of the text, the whole text last."""
-    beginnings = (typed[:length].encode() for length in range(1, len(typed) + 1))
+    beginnings = (text[:length].encode() for length in range(1, len(text) + 1))
     return [hmac.new(secret.encode(), beginning, sha256).hexdigest() for beginning in beginnings]
 
 

@@ -188,8 +188,8 @@ class Verifications:
 
     def _delete(self, condition: ColumnElement[bool], conversation: int, message: str) -> None:
         with transaction(self._engine) as connection:
-            ended = connection.execute(delete(verifications).where(condition)).rowcount
-        if ended:
+            count = connection.execute(delete(verifications).where(condition)).rowcount
+        if count:
             log.info(message, extra={"fields": {"conversation": conversation}})
 
     def prune(self) -> None:

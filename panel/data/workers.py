@@ -67,7 +67,8 @@ class Workers:
             connection.execute(delete(workers).where(workers.c.beat_at < now - FORGOTTEN_SECONDS))
 
     def list_rows(self) -> tuple[list[WorkerRow], float]:
-        """The rows of the last day, the latest beat first; and the present time of their clock."""
+        """Return the rows of the last day, the latest beat first; and the present time of their
+        clock."""
         with transaction(self._engine) as connection:
             rows = connection.execute(select(workers).order_by(workers.c.beat_at.desc()))
             return [WorkerRow(**row) for row in rows.mappings()], self._read_time(connection)

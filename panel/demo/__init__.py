@@ -3,35 +3,35 @@
 Both serve `make demo` and the tests. The panel reaches them through its own settings, clients and
 sockets, so the panel cannot tell them from the real ones. The modules in reading order:
 
-    world.py           a WSGI app that writes down every call
-    scenarios.py       SCENARIOS: which customer writes to us, and what is wrong with the world
-    companies.py       how the rows of an organization are made
+    world.py           the base of both worlds: a WSGI app that records every call
+    scenarios.py       SCENARIOS: the customers who write, and the faults of each world
+    companies.py       makes the rows of an organization
     acme.py            the organization of most scenarios
-    catalogue.py       COMPANIES: what the back office knows of each organization
+    catalogue.py       COMPANIES: the organizations that the back office knows
     faults.py          FAULTS: every way in which the back office can fail
     backoffice.py      BackOffice: MIDDAG Account's REST API
-    rails.py           what Rails does below Chatwoot: JSON, moments, error pages
-    records.py         what a new row of Chatwoot holds
-    outbox.py          its webhooks on their way
-    account.py         Account: what Chatwoot knows, and what a test switches
-    shapes.py          how it shows contacts, agents and teams
-    inbox_settings.py  how it shows inboxes
-    messages.py        how it shows messages
-    events.py          what it tells of a change, and to whom
-    filters.py         its filter language
-    contact_lists.py   its calls that find contacts
-    conversations.py   its calls about conversations
-    message_calls.py   its calls about the messages of a conversation
-    contacts.py        its calls about one contact
-    people.py          its calls about agents, inboxes and teams
-    administration.py  its calls about attribute definitions, dashboard apps and webhooks
-    identification.py  who a visitor says they are makes them somebody
-    mail.py            how a mail becomes a message
-    visitors.py        who a visitor is by now
+    rails.py           the part of Rails below Chatwoot: JSON, moments, error pages
+    records.py         the defaults of Chatwoot's new rows
+    outbox.py          Chatwoot's webhooks on their way
+    account.py         Account: the data of Chatwoot, and the switches of tests
+    shapes.py          the JSON of contacts, agents and teams
+    inbox_settings.py  the JSON of inboxes
+    messages.py        the JSON of messages
+    events.py          the events that webhooks carry, and when they are sent
+    filters.py         the filter language
+    contact_lists.py   API calls that find contacts
+    conversations.py   API calls about conversations
+    message_calls.py   API calls about the messages of a conversation
+    contacts.py        API calls about one contact
+    people.py          API calls about agents, inboxes and teams
+    administration.py  API calls about attribute definitions, dashboard apps and webhooks
+    identification.py  merges a visitor into the contact that has one of the visitor's keys
+    mail.py            makes a message of a mail
+    visitors.py        the present identity of a visitor
     widget_chat.py     a visitor's calls about conversations
-    widget.py          the other calls of visitors, who are asked for no proof
-    chatwoot.py        Chatwoot: who may call what; the manners of the real one
-    page.py            the page with the frame, and its bench
+    widget.py          a visitor's other calls, which need no proof
+    chatwoot.py        Chatwoot: dispatch and permissions, as in the real one
+    page.py            the page with the frame, and the controls to break the worlds
     worlds.py          serve() and demo_worlds()
     serve.py           one port for both worlds and the panel: `python -m panel.demo`
 

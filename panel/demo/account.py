@@ -154,10 +154,12 @@ class Account:
         number = conversation or self.next_id(self.conversations)
         row = records.conversation_row(number, contact, inbox, fields)
         self.conversations[number] = row
-        joined = self.contacts[contact]["contact_inboxes"] if contact in self.contacts else []
-        if inbox in self.inboxes and all(row["inbox"]["id"] != inbox for row in joined):
+        contact_inboxes = (
+            self.contacts[contact]["contact_inboxes"] if contact in self.contacts else []
+        )
+        if inbox in self.inboxes and all(row["inbox"]["id"] != inbox for row in contact_inboxes):
             source = row["source_id"] or row["uuid"]
-            joined.append({"inbox": self.inboxes[inbox], "source_id": source})
+            contact_inboxes.append({"inbox": self.inboxes[inbox], "source_id": source})
         return row
 
     def add_message(self, conversation: int, text: str, **fields: Any) -> Json:
@@ -209,7 +211,7 @@ class Account:
         return self.may_see(user, conversation["inbox_id"]) or in_team
 
 
-def found(table: dict[int, Json], number: int) -> Json:
+def find_row(table: dict[int, Json], number: int) -> Json:
     """Return the row, or raise Chatwoot's 404."""
     if number not in table:
         raise Refusal(404, {"error": "Resource could not be found"})
@@ -221,7 +223,7 @@ def invalid(message: str, *attributes: str) -> Refusal:
     return Refusal(422, {"message": message, "attributes": list(attributes)})
 
 
-def rooted(body: Json, root: str) -> Json:
+def unwrap(body: Json, root: str) -> Json:
     """Return the body below its root key; flat JSON is wrapped, as Rails does."""
     inner = body.get(root, body)
     if not isinstance(inner, dict) or not inner:

@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from panel.demo import contact_lists, conversations
-from panel.demo.account import Account, Answer, Ask, Refusal, Route, found, invalid, rooted
+from panel.demo.account import Account, Answer, Ask, Refusal, Route, find_row, invalid, unwrap
 from panel.demo.rails import SERVER_ERROR, write_moment
 from panel.demo.world import Json
 
@@ -54,13 +54,13 @@ def definitions(account: Account, ask: Ask) -> Answer:
 
 
 def show_definition(account: Account, ask: Ask) -> Answer:
-    return 200, found(account.definitions, ask.ids["definition"])
+    return 200, find_row(account.definitions, ask.ids["definition"])
 
 
 def create_definition(account: Account, ask: Ask) -> Answer:
-    body = rooted(ask.body, "custom_attribute_definition")
-    row = _defined(dict(_DEFINITION_FIELDS), body)
-    row["attribute_model"] = _named(body.get("attribute_model", 0), _MODELS)
+    body = unwrap(ask.body, "custom_attribute_definition")
+    row = _apply_definition(dict(_DEFINITION_FIELDS), body)
+    row["attribute_model"] = _read_enum(body.get("attribute_model", 0), _MODELS)
     _check_definition(account, row, None)
     row |= {"id": account.next_id(account.definitions), "created_at": _now(), "updated_at": _now()}
     account.definitions[row["id"]] = row
@@ -68,25 +68,25 @@ def create_definition(account: Account, ask: Ask) -> Answer:
 
 
 def update_definition(account: Account, ask: Ask) -> Answer:
-    row = found(account.definitions, ask.ids["definition"])
-    draft = _defined(dict(row), rooted(ask.body, "custom_attribute_definition"))
+    row = find_row(account.definitions, ask.ids["definition"])
+    draft = _apply_definition(dict(row), unwrap(ask.body, "custom_attribute_definition"))
     _check_definition(account, draft, row["id"])
     row.update(draft | {"updated_at": _now()})
     return 200, row
 
 
 def delete_definition(account: Account, ask: Ask) -> Answer:
-    del account.definitions[found(account.definitions, ask.ids["definition"])["id"]]
+    del account.definitions[find_row(account.definitions, ask.ids["definition"])["id"]]
     return 204, None
 
 
-def _defined(row: Json, body: Json) -> Json:
+def _apply_definition(row: Json, body: Json) -> Json:
     row |= {key: body[key] for key in _DEFINITION_FIELDS if key in body}
     kind = body.get("attribute_display_type", row.get("attribute_display_type", 0))
-    return row | {"attribute_display_type": _named(kind, _TYPES)}
+    return row | {"attribute_display_type": _read_enum(kind, _TYPES)}
 
 
-def _named(value: Any, names: tuple[str, ...]) -> str:
+def _read_enum(value: Any, names: tuple[str, ...]) -> str:
     """Return an enum value by name or number; Rails raises on any other, which is a 500."""
     name = _find_name(value, names)
     if name is None:
@@ -118,10 +118,10 @@ def _check_definition(account: Account, row: Json, own: int | None) -> None:
 def check_rules(rules: list[tuple[str, Any, str]]) -> None:
     """Refuse the call where a rule does not hold. A rule is an attribute, whether it holds, and
     Chatwoot's sentence otherwise."""
-    broken = [(name, words) for name, holds, words in rules if not holds]
-    if broken:
-        sentences = [f"{name.replace('_', ' ').capitalize()} {words}" for name, words in broken]
-        raise invalid(", ".join(sentences), *dict.fromkeys(name for name, _ in broken))
+    faults = [(name, words) for name, holds, words in rules if not holds]
+    if faults:
+        sentences = [f"{name.replace('_', ' ').capitalize()} {words}" for name, words in faults]
+        raise invalid(", ".join(sentences), *dict.fromkeys(name for name, _ in faults))
 
 
 def apps(account: Account, _ask: Ask) -> Answer:
@@ -129,24 +129,24 @@ def apps(account: Account, _ask: Ask) -> Answer:
 
 
 def show_app(account: Account, ask: Ask) -> Answer:
-    return 200, found(account.dashboard_apps, ask.ids["app"])
+    return 200, find_row(account.dashboard_apps, ask.ids["app"])
 
 
 def create_app(account: Account, ask: Ask) -> Answer:
-    row = _app({"title": None, "content": []}, rooted(ask.body, "dashboard_app"))
+    row = _app({"title": None, "content": []}, unwrap(ask.body, "dashboard_app"))
     row |= {"id": account.next_id(account.dashboard_apps), "created_at": _now()}
     account.dashboard_apps[row["id"]] = row
     return 200, row
 
 
 def update_app(account: Account, ask: Ask) -> Answer:
-    row = found(account.dashboard_apps, ask.ids["app"])
-    row.update(_app(dict(row), rooted(ask.body, "dashboard_app")))
+    row = find_row(account.dashboard_apps, ask.ids["app"])
+    row.update(_app(dict(row), unwrap(ask.body, "dashboard_app")))
     return 200, row
 
 
 def delete_app(account: Account, ask: Ask) -> Answer:
-    del account.dashboard_apps[found(account.dashboard_apps, ask.ids["app"])["id"]]
+    del account.dashboard_apps[find_row(account.dashboard_apps, ask.ids["app"])["id"]]
     return 204, None
 
 
@@ -165,33 +165,33 @@ def _app(row: Json, body: Json) -> Json:
 
 
 def webhooks(account: Account, _ask: Ask) -> Answer:
-    rows = [_shown(account, row) for row in account.webhooks.values()]
+    rows = [_show_webhook(account, row) for row in account.webhooks.values()]
     return 200, {"payload": {"webhooks": rows}}
 
 
-def _shown(account: Account, row: Json) -> Json:
+def _show_webhook(account: Account, row: Json) -> Json:
     """Show a webhook with its secret, which administrators see at any time."""
-    hidden = () if account.is_since(4, 11, 2) else ("secret",)
-    return {key: value for key, value in row.items() if key not in hidden}
+    hidden_keys = () if account.is_since(4, 11, 2) else ("secret",)
+    return {key: value for key, value in row.items() if key not in hidden_keys}
 
 
 def create_webhook(account: Account, ask: Ask) -> Answer:
     blank = {"name": None, "url": None, "subscriptions": list(DEFAULT_EVENTS)}
-    row = _webhook(account, blank, rooted(ask.body, "webhook"), None)
+    row = _webhook(account, blank, unwrap(ask.body, "webhook"), None)
     row |= {"id": account.next_id(account.webhooks), "account_id": account.account_id}
     row["secret"] = secrets.token_urlsafe(24)
     account.webhooks[row["id"]] = row
-    return 200, {"payload": {"webhook": _shown(account, row)}}
+    return 200, {"payload": {"webhook": _show_webhook(account, row)}}
 
 
 def update_webhook(account: Account, ask: Ask) -> Answer:
-    row = found(account.webhooks, ask.ids["webhook"])
-    row.update(_webhook(account, dict(row), rooted(ask.body, "webhook"), row["id"]))
-    return 200, {"payload": {"webhook": _shown(account, row)}}
+    row = find_row(account.webhooks, ask.ids["webhook"])
+    row.update(_webhook(account, dict(row), unwrap(ask.body, "webhook"), row["id"]))
+    return 200, {"payload": {"webhook": _show_webhook(account, row)}}
 
 
 def delete_webhook(account: Account, ask: Ask) -> Answer:
-    del account.webhooks[found(account.webhooks, ask.ids["webhook"])["id"]]
+    del account.webhooks[find_row(account.webhooks, ask.ids["webhook"])["id"]]
     return 200, None
 
 

@@ -14,14 +14,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from panel.demo.faults import FAULTS, Case, native, refusal
+from panel.demo.faults import FAULTS, Case, native, page, refusal
 from panel.demo.world import Call, Json, World, answer
 
 LISTS = ("orders", "quotes", "licenses", "collaborators", "entitlements")
 SECTIONS = ("organization", *LISTS)
 _BASE = "/wp-json/middag-account/v1"
 _MOST_PER_PAGE = 100  # WordPress's habit; the plugin's own limit is not documented
-_ROOTS = tuple(name for name in LISTS if name != "collaborators")
 _ROUTES = Map(
     [
         Rule("/organizations/<int:organization>", endpoint="organization"),
@@ -121,6 +120,8 @@ class BackOffice(World):
 
     def respond(self, call: Call) -> Response:
         """Answer one call: route, Bearer, fault, organization, then the true answer."""
+        if not call.path.startswith("/wp-json"):  # WordPress has pages too, where our links lead
+            return page(200, "The pages of MIDDAG Account are not built into this demo.")
         routes = _ROUTES.bind("backoffice")
         try:
             section, ids = routes.match(call.path.removeprefix(_BASE), method=call.method)
@@ -130,9 +131,9 @@ class BackOffice(World):
             return native(404, "rest_no_route", "No route was found matching the URL.")
         if call.headers.get("authorization", "") not in {f"Bearer {s}" for s in self.secrets}:
             return native(401, "unauthorized", "User not authenticated.")
-        return self._scoped(call, section, ids)
+        return self._answer_scoped(call, section, ids)
 
-    def _scoped(self, call: Call, section: str, ids: Mapping[str, int]) -> Response:
+    def _answer_scoped(self, call: Call, section: str, ids: Mapping[str, int]) -> Response:
         number = ids.get("organization")
         header = call.headers.get("x-middag-organization", "")
         organization = int(header) if header.isdecimal() else None
@@ -182,17 +183,17 @@ class BackOffice(World):
             return _envelope(record) if record else None
         if "entitlement" in ids:
             rows = [row for row in rows if _names(row, ids["entitlement"])]
-        hidden = set() if self.full_lists else _DETAILS.get(section, set())
-        document = _paged([_without(row, hidden) for row in rows], call.query)
+        hidden_keys = set() if self.full_lists else _DETAILS.get(section, set())
+        document = _make_page([_without(row, hidden_keys) for row in rows], call.query)
         document["meta"]["total"] = self.totals.get(section, document["meta"]["total"])
         return document
 
 
-def _without(row: object, hidden: set[str]) -> Any:
+def _without(row: object, keys: set[str]) -> Any:
     """A list may hold a row that is no record; such a row stays unchanged."""
-    if not isinstance(row, dict) or not hidden & row.keys():
+    if not isinstance(row, dict) or not keys & row.keys():
         return row
-    return {key: value for key, value in row.items() if key not in hidden}
+    return {key: value for key, value in row.items() if key not in keys}
 
 
 def _names(row: object, entitlement: int) -> bool:
@@ -210,7 +211,7 @@ def _envelope(data: Json | list[Json] | None, meta: Json | None = None) -> Json:
     return {"success": True, "data": data, "meta": meta, "message": None, "errors": None}
 
 
-def _paged(rows: list[Json], query: dict[str, str]) -> Json:
+def _make_page(rows: list[Json], query: dict[str, str]) -> Json:
     page = max(_number(query.get("page"), 1), 1)
     size = min(max(_number(query.get("per_page"), 20), 1), _MOST_PER_PAGE)
     meta = {"page": page, "per_page": size, "total": len(rows), "pages": -(-len(rows) // size)}

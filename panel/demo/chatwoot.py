@@ -1,4 +1,4 @@
-"""A built-in Chatwoot: the part of its API that the panel uses, with the real one's manners.
+"""A built-in Chatwoot: the part of its API that the panel uses, with the real one's behaviour.
 
 Source: access_token_auth_helper.rb, request_exception_handler.rb, rack_attack.rb of v4.15.1: 401
 (not 403) for a role too low, 404 for what is not there, 429 as plain text without Retry-After.
@@ -128,10 +128,10 @@ class Chatwoot(Account, World):
         failure = self.failures(call)
         if failure and not failure.applied:
             return rails.fail(failure.status)
-        response = self._answered(call)
+        response = self._answer(call)
         return rails.fail(failure.status) if failure else response
 
-    def _answered(self, call: Call) -> Response:
+    def _answer(self, call: Call) -> Response:
         # The answer is rendered under the lock, since other threads change the rows.
         with self.lock:
             try:
@@ -151,7 +151,7 @@ class Chatwoot(Account, World):
             return widget.respond(self, call)
         if (call.method, call.path) == ("GET", "/api/v1/profile"):
             return 200, people.profile(self, self._user(call))
-        route, ids = _routed(call)
+        route, ids = _find_route(call)
         user = self._user(call)
         self._check_account(ids.pop("account"), call)
         if route.admin and user["role"] != "administrator":
@@ -195,7 +195,7 @@ class Chatwoot(Account, World):
             raise Refusal(403, {"error": "API access is not enabled for this account"})
 
 
-def _routed(call: Call) -> tuple[Route, dict[str, int]]:
+def _find_route(call: Call) -> tuple[Route, dict[str, int]]:
     """Rails looks for the address first, before it asks for a proof."""
     try:
         route, ids = _MAP.bind("chatwoot").match(call.path, method=call.method)

@@ -7,7 +7,7 @@ over all contacts; list and filter see only those with an e-mail, a phone or an 
 from __future__ import annotations
 
 from panel.demo.account import Account, Answer, Ask, Refusal, Route
-from panel.demo.filters import EXACT, FLAG, LABELS, MOMENT, PHONE, TEXT, Column, chosen
+from panel.demo.filters import EXACT, FLAG, LABELS, MOMENT, PHONE, TEXT, Column, choose_rows
 from panel.demo.shapes import show_contact
 from panel.demo.world import Json
 
@@ -29,7 +29,7 @@ _COLUMNS = {
 STANDARD_KEYS = {*_COLUMNS, "referer"} - {"labels"}
 
 
-def _listed(account: Account) -> list[Json]:
+def _list_resolved(account: Account) -> list[Json]:
     """Return the resolved contacts: the others are invisible to list and filter, not to search."""
     keys = ("email", "phone_number", "identifier")
     return [row for row in account.contacts.values() if any(row[key] for key in keys)]
@@ -42,12 +42,12 @@ def _page(rows: list[Json], ask: Ask) -> list[Json]:
 
 
 def index(account: Account, ask: Ask) -> Answer:
-    rows = _sorted(_listed(account), ask.query.get("sort", ""))
+    rows = _sort(_list_resolved(account), ask.query.get("sort", ""))
     meta = {"count": len(rows), "current_page": ask.asked_page}
     return 200, {"meta": meta, "payload": _page(rows, ask)}
 
 
-def _sorted(rows: list[Json], sort: str) -> list[Json]:
+def _sort(rows: list[Json], sort: str) -> list[Json]:
     key = sort.removeprefix("-")
     if key not in ("name", "email", "phone_number", "last_activity_at", "created_at"):
         return rows
@@ -81,7 +81,7 @@ def matching(account: Account, ask: Ask) -> Answer:
     definitions = [
         row for row in account.definitions.values() if row["attribute_model"] == "contact_attribute"
     ]
-    rows = chosen(_listed(account), ask.body.get("payload"), _COLUMNS, definitions)
+    rows = choose_rows(_list_resolved(account), ask.body.get("payload"), _COLUMNS, definitions)
     meta = {"count": len(rows), "current_page": ask.asked_page}
     return 200, {"meta": meta, "payload": _page(rows, ask)}
 

@@ -12,11 +12,11 @@ import re
 import uuid
 from typing import Any
 
-from panel.demo.account import Account, Answer, Ask, Refusal, Route, found, invalid
-from panel.demo.conversations import shown as shown_conversation
+from panel.demo.account import Account, Answer, Ask, Refusal, Route, find_row, invalid
+from panel.demo.conversations import shown as show_conversation
 from panel.demo.events import change_contact, tell_contact_created
 from panel.demo.rails import SERVER_ERROR
-from panel.demo.shapes import show_contact, show_joined
+from panel.demo.shapes import show_contact, show_contact_inbox
 from panel.demo.world import Json
 
 _LAST_CONVERSATIONS = 20
@@ -29,48 +29,48 @@ _E164 = re.compile(r"\+[1-9]\d{1,14}\Z")
 
 
 def create(account: Account, ask: Ask) -> Answer:
-    draft = _changed({"custom_attributes": {}, "additional_attributes": {}}, ask.body)
+    draft = _apply({"custom_attributes": {}, "additional_attributes": {}}, ask.body)
     check(account, draft, None)
     contact = account.add_contact(None, **draft)
-    joined = _joined(account, contact, ask.body)
+    contact_inbox = _join(account, contact, ask.body)
     tell_contact_created(account, contact)
-    return 200, {"payload": {"contact": show_contact(contact), "contact_inbox": joined}}
+    return 200, {"payload": {"contact": show_contact(contact), "contact_inbox": contact_inbox}}
 
 
-def _joined(account: Account, contact: Json, body: Json) -> Json:
+def _join(account: Account, contact: Json, body: Json) -> Json:
     """Link the new contact to the inbox that the call names, if any."""
     if not body.get("inbox_id"):
         return {"inbox": None, "source_id": None}
-    inbox = found(account.inboxes, int(body["inbox_id"]))
-    joined = {"inbox": inbox, "source_id": body.get("source_id") or str(uuid.uuid4())}
-    contact["contact_inboxes"].append(joined)
-    return show_joined(joined)
+    inbox = find_row(account.inboxes, int(body["inbox_id"]))
+    contact_inbox = {"inbox": inbox, "source_id": body.get("source_id") or str(uuid.uuid4())}
+    contact["contact_inboxes"].append(contact_inbox)
+    return show_contact_inbox(contact_inbox)
 
 
-def _shown(ask: Ask, contact: Json) -> Answer:
+def _answer(ask: Ask, contact: Json) -> Answer:
     inboxes = ask.query.get("include_contact_inboxes", "true") == "true"
     return 200, {"payload": show_contact(contact, inboxes)}
 
 
 def show(account: Account, ask: Ask) -> Answer:
-    return _shown(ask, found(account.contacts, ask.ids["contact"]))
+    return _answer(ask, find_row(account.contacts, ask.ids["contact"]))
 
 
 def update(account: Account, ask: Ask) -> Answer:
-    contact = found(account.contacts, ask.ids["contact"])
-    draft = _changed(contact, ask.body)
+    contact = find_row(account.contacts, ask.ids["contact"])
+    draft = _apply(contact, ask.body)
     check(account, draft, contact["id"])
     change_contact(account, contact, draft)
-    return _shown(ask, contact)
+    return _answer(ask, contact)
 
 
-def _changed(contact: Json, body: Json) -> Json:
+def _apply(contact: Json, body: Json) -> Json:
     """Return the changed record: fields replaced, the two JSON columns merged shallowly."""
     fields = {key: body[key] for key in _FIELDS if key in body}
     if "email" in fields:
         fields["email"] = (fields["email"] or "").lower() or None
-    merged = {key: contact[key] | body[key] for key in _MERGED if isinstance(body.get(key), dict)}
-    return contact | fields | merged
+    columns = {key: contact[key] | body[key] for key in _MERGED if isinstance(body.get(key), dict)}
+    return contact | fields | columns
 
 
 def check(account: Account, draft: Json, own: int | None) -> None:
@@ -125,7 +125,7 @@ def _label(name: str) -> str:
 
 
 def delete(account: Account, ask: Ask) -> Answer:
-    contact = found(account.contacts, ask.ids["contact"])
+    contact = find_row(account.contacts, ask.ids["contact"])
     if contact["availability_status"] == "online":
         raise Refusal(422, {"message": f"{contact['name']} is currently online"})
     del account.contacts[contact["id"]]
@@ -136,7 +136,7 @@ def delete(account: Account, ask: Ask) -> Answer:
 
 
 def destroy_attributes(account: Account, ask: Ask) -> Answer:
-    contact = found(account.contacts, ask.ids["contact"])
+    contact = find_row(account.contacts, ask.ids["contact"])
     names = set(ask.body.get("custom_attributes") or [])
     attributes = {
         key: value for key, value in contact["custom_attributes"].items() if key not in names
@@ -147,7 +147,7 @@ def destroy_attributes(account: Account, ask: Ask) -> Answer:
 
 
 def conversations(account: Account, ask: Ask) -> Answer:
-    contact = found(account.contacts, ask.ids["contact"])
+    contact = find_row(account.contacts, ask.ids["contact"])
     rows = [
         row
         for row in account.conversations.values()
@@ -155,14 +155,14 @@ def conversations(account: Account, ask: Ask) -> Answer:
     ]
     rows.sort(key=lambda row: row["last_activity_at"], reverse=True)
     last = rows[:_LAST_CONVERSATIONS]
-    return 200, {"payload": [shown_conversation(account, row, ask.user) for row in last]}
+    return 200, {"payload": [show_conversation(account, row, ask.user) for row in last]}
 
 
 def merge(account: Account, ask: Ask) -> Answer:
     """Merge two contacts. The base survives and its values win; conversations move; the other
     contact is deleted."""
-    base = found(account.contacts, int(ask.body.get("base_contact_id") or 0))
-    other = found(account.contacts, int(ask.body.get("mergee_contact_id") or 0))
+    base = find_row(account.contacts, int(ask.body.get("base_contact_id") or 0))
+    other = find_row(account.contacts, int(ask.body.get("mergee_contact_id") or 0))
     if base is not other:
         join_contacts(account, base, other)
     return 200, show_contact(base, inboxes=False)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from panel.demo.account import Account, Answer, Ask, Refusal, Route, found, invalid
+from panel.demo.account import Account, Answer, Ask, Refusal, Route, find_row, invalid
 from panel.demo.events import change_conversation
-from panel.demo.filters import CHOICE, EXACT, LABELS, MOMENT, TEXT, Column, chosen
+from panel.demo.filters import CHOICE, EXACT, LABELS, MOMENT, TEXT, Column, choose_rows
 from panel.demo.messages import count_unread, find_last, find_waiting, list_messages
 from panel.demo.rails import SERVER_ERROR
 from panel.demo.shapes import show_contact
@@ -50,10 +50,10 @@ def _more(row: Json, key: str) -> Any:
 def shown(account: Account, row: Json, user: Json | None = None, messages: bool = False) -> Json:
     """Return a conversation as `user` sees it: its last message, or (for the page) all."""
     last = find_last(account, row)
-    hidden = {"contact_id", "team_id", "assignee_id", "hmac_verified", "source_id"}
+    hidden_keys = {"contact_id", "team_id", "assignee_id", "hmac_verified", "source_id"}
     return {
         "meta": _show_meta(account, row, user),
-        **{key: value for key, value in row.items() if key not in hidden},
+        **{key: value for key, value in row.items() if key not in hidden_keys},
         "messages": list_messages(account, row) if messages else [last] if last else [],
         "account_id": account.account_id,
         "agent_last_seen_at": 0,
@@ -90,7 +90,7 @@ def _show_meta(account: Account, row: Json, user: Json | None) -> Json:
 
 def find_readable(account: Account, ask: Ask) -> Json:
     """Return the conversation of the call, if the user may read it."""
-    row = found(account.conversations, ask.ids["conversation"])
+    row = find_row(account.conversations, ask.ids["conversation"])
     if not account.may_read(ask.user, row):
         raise Refusal(401, {"error": "You are not authorized to do this action"})
     return row
@@ -134,7 +134,7 @@ def matching(account: Account, ask: Ask) -> Answer:
         if row["attribute_model"] == "conversation_attribute"
     ]
     columns = {key: column for key, column in _COLUMNS.items() if _knows(account, key)}
-    rows = chosen(_visible(account, ask), ask.body.get("payload"), columns, definitions)
+    rows = choose_rows(_visible(account, ask), ask.body.get("payload"), columns, definitions)
     counts = _meta(rows, ask)
     del counts["assigned_count"]
     return 200, {"meta": counts, "payload": _page(account, rows, ask)}

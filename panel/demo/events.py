@@ -1,4 +1,4 @@
-"""The events of the built-in Chatwoot: the bodies of its webhooks, and when it sends one.
+"""The events of the built-in Chatwoot: the bodies of its webhooks, and the changes that send one.
 
 Source: the recorded deliveries; webhook_listener.rb and the presenters of v4.16.2. Chatwoot sends
 them by several workers, in any order; here they come in the order of the changes.
@@ -41,21 +41,21 @@ def change_contact(account: Account, contact: Json, draft: Json) -> None:
     """
     if draft["contact_type"] == "visitor" and (draft["email"] or draft["phone_number"]):
         draft = {**draft, "contact_type": "lead"}
-    changed = _write(contact, draft, _CONTACT_CHANGES)
-    if changed:
+    changes = _write(contact, draft, _CONTACT_CHANGES)
+    if changes:
         body = show_contact_webhook(contact, _place(account))
-        account.publish({**body, "event": "contact_updated", "changed_attributes": changed})
+        account.publish({**body, "event": "contact_updated", "changed_attributes": changes})
 
 
 def change_conversation(account: Account, conversation: Json, **fields: Any) -> None:
     """Write `custom_attributes`, `status`, `assignee_id` or `team_id`."""
-    changed = _write(conversation, conversation | fields, _CONVERSATION_CHANGES)
-    names = ["conversation_updated"] if changed else []
-    if any("status" in row for row in changed):
+    changes = _write(conversation, conversation | fields, _CONVERSATION_CHANGES)
+    names = ["conversation_updated"] if changes else []
+    if any("status" in row for row in changes):
         names.insert(0, "conversation_status_changed")
     for name in names:
         body = _show_conversation(account, conversation)
-        account.publish({**body, "event": name, "changed_attributes": changed})
+        account.publish({**body, "event": name, "changed_attributes": changes})
 
 
 def tell_conversation_created(account: Account, conversation: Json) -> None:
@@ -84,10 +84,10 @@ def _write(row: Json, draft: Json, columns: tuple[str, ...]) -> list[Json]:
     if all(before.get(key) == row.get(key) for key in columns):
         return []
     row["updated_at"] = time.time()
-    changed = [key for key in columns if before.get(key) != row.get(key)]
+    keys = [key for key in columns if before.get(key) != row.get(key)]
     return [
         {key: {"previous_value": _show(key, before), "current_value": _show(key, row)}}
-        for key in changed
+        for key in keys
     ]
 
 

@@ -85,7 +85,7 @@ class Column:
     custom: bool = False
 
 
-def chosen(
+def choose_rows(
     rows: Iterable[Json],
     payload: Any,
     columns: Mapping[str, Column],
@@ -130,8 +130,8 @@ def _test(condition: Json, columns: Mapping[str, Column], keys: str) -> Test:
     key, operator = str(condition.get("attribute_key")), str(condition.get("filter_operator"))
     column, values = columns.get(key), condition.get("values")
     if column and column.kind and not column.custom and operator not in column.kind.operators:
-        allowed = ",".join(column.kind.operators)
-        words = f"Invalid operator. The allowed operators for {key} are [{allowed}]."
+        operators = ",".join(column.kind.operators)
+        words = f"Invalid operator. The allowed operators for {key} are [{operators}]."
         raise Refusal(422, {"error": words})
     if operator not in _PRESENT and not values:
         words = f"Invalid value. The values provided for {key} are invalid"
@@ -178,7 +178,8 @@ def _holds(column: Column, kind: Kind, operator: str, value: Any, values: list[A
 
 
 def _is_equal(value: Any, values: list[Any]) -> bool:
-    """Operators that Chatwoot does not know compare like this; `starts_with` is one of them."""
+    """Tell whether the value equals one of the values. Chatwoot compares like this by operators
+    that it does not know, too; `starts_with` is one of them."""
     return value in values
 
 

@@ -43,7 +43,8 @@ def identify(account: Account, contact: Json, stated_values: Json, keep_name: bo
 
 
 def _may_join(owner: Json, key: str, values: Json) -> bool:
-    """Owners with another identifier do not join; nor, by phone, owners with another e-mail."""
+    """Tell whether the visitor is merged into the owner of this key. An owner with another
+    identifier does not take part; nor, by phone, one with another e-mail."""
     identifier = values.get("identifier")
     if identifier and owner["identifier"] and owner["identifier"] != identifier:
         return False
@@ -55,12 +56,12 @@ def _draft(account: Account, contact: Json, values: Json, stated_values: Json) -
     usable = {key: value for key, value in values.items() if _USABLE.get(key, bool)(value)}
     if "email" in usable:
         usable["email"] = usable["email"].lower()
-    merged = {
+    columns = {
         key: merge_deeply(contact[key], stated_values[key])
         for key in _MERGED
         if isinstance(stated_values.get(key), dict) and stated_values[key]
     }
-    draft = contact | usable | merged
+    draft = contact | usable | columns
     check(account, draft, contact["id"])
     return draft
 
@@ -76,14 +77,14 @@ def build_contact(account: Account, inbox: int, source: str, values: Json) -> Js
     """Return the contact who has one of the keys, or a new one, as it joins the inbox."""
     owners = (find_owner(account, key, values.get(key)) for key in _KEYS)
     contact = next((owner for owner in owners if owner), None)
-    joined = {"inbox": account.inboxes[inbox], "source_id": source}
+    contact_inbox = {"inbox": account.inboxes[inbox], "source_id": source}
     if contact:
-        contact["contact_inboxes"].append(joined)
+        contact["contact_inboxes"].append(contact_inbox)
         return contact
     name = values.get("name") or f"quiet-cloud-{secrets.randbelow(1000)}"
     fields = {key: values.get(key) or None for key in _KEYS} | {"name": name}
     fields |= {key: values.get(key) or {} for key in _MERGED}
     check(account, fields, None)
-    contact = account.add_contact(None, **fields, contact_inboxes=[joined])
+    contact = account.add_contact(None, **fields, contact_inboxes=[contact_inbox])
     tell_contact_created(account, contact)
     return contact

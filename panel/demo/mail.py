@@ -76,7 +76,11 @@ def _find_answered(account: Account, inbox: int, mail: Mail) -> Json | None:
 
 def _open_conversation(account: Account, inbox: int, mail: Mail) -> Json:
     contact = find_owner(account, "email", mail.person)
-    places = [joined["inbox"]["id"] for joined in contact["contact_inboxes"]] if contact else []
+    places = (
+        [contact_inbox["inbox"]["id"] for contact_inbox in contact["contact_inboxes"]]
+        if contact
+        else []
+    )
     if contact is None or inbox not in places:
         name = mail.person.partition("@")[0]
         fields: Json = {"email": mail.person, "name": name}

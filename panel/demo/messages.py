@@ -92,12 +92,12 @@ def find_source(account: Account, conversation: Json) -> str:
     if conversation["source_id"]:
         return str(conversation["source_id"])
     contact = account.contacts.get(conversation["contact_id"], {})
-    joined = [
+    contact_inboxes = [
         str(row["source_id"])
         for row in contact.get("contact_inboxes", ())
         if row["inbox"]["id"] == conversation["inbox_id"]
     ]
-    return joined[0] if joined else str(conversation["uuid"])
+    return contact_inboxes[0] if contact_inboxes else str(conversation["uuid"])
 
 
 def _show_sender(account: Account, conversation: Json, sender: Json | None) -> Json:

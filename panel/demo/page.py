@@ -1,4 +1,4 @@
-"""The demo page: Chatwoot's conversation view with our frame, and a bench to break the worlds.
+"""The demo page: Chatwoot's conversation view with our frame, and controls to break the worlds.
 
 The page is served where Chatwoot's own dashboard stands; its other files and calls live under
 /demo, so that /api stays the real Chatwoot's.
@@ -22,7 +22,7 @@ from panel.demo.faults import FAULTS
 from panel.demo.hooks import Plugin
 from panel.demo.scenarios import REGULARS, SCENARIOS
 from panel.demo.world import Call, Json, answer
-from panel.demo.worlds import AGENT, break_as_told
+from panel.demo.worlds import AGENT, break_worlds
 
 _STATIC = Path(__file__).parent / "static"
 _SESSION_COOKIE = "cw_d_session_info"
@@ -159,7 +159,7 @@ class Page:
     def _reset(self, body: Json) -> None:
         """Set the faults of the scenarios and no others."""
         self._heal(body)
-        break_as_told(self.office, self.chat)
+        break_worlds(self.office, self.chat)
 
 
 def _file(name: str) -> Response:

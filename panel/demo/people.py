@@ -5,7 +5,7 @@ Source: profiles, agents, inboxes, inbox_members, teams and team_members control
 
 from __future__ import annotations
 
-from panel.demo.account import Account, Answer, Ask, Refusal, Route, found
+from panel.demo.account import Account, Answer, Ask, Refusal, Route, find_row
 from panel.demo.inbox_settings import show_inbox
 from panel.demo.world import Json
 
@@ -64,7 +64,7 @@ def inboxes(account: Account, ask: Ask) -> Answer:
 
 
 def inbox_members(account: Account, ask: Ask) -> Answer:
-    inbox = found(account.inboxes, ask.ids["inbox"])
+    inbox = find_row(account.inboxes, ask.ids["inbox"])
     if not account.may_see(ask.user, inbox["id"]):
         raise Refusal(401, {"error": "You are not authorized to do this action"})
     members = sorted(account.inbox_members[inbox["id"]])
@@ -73,20 +73,20 @@ def inbox_members(account: Account, ask: Ask) -> Answer:
 
 def teams(account: Account, ask: Ask) -> Answer:
     """Any user may ask; `is_member` is about that user."""
-    return 200, [_shown_team(account, row, ask.user) for row in account.teams.values()]
+    return 200, [_show_team(account, row, ask.user) for row in account.teams.values()]
 
 
 def show_team(account: Account, ask: Ask) -> Answer:
-    return 200, _shown_team(account, found(account.teams, ask.ids["team"]), ask.user)
+    return 200, _show_team(account, find_row(account.teams, ask.ids["team"]), ask.user)
 
 
-def _shown_team(account: Account, row: Json, user: Json) -> Json:
+def _show_team(account: Account, row: Json, user: Json) -> Json:
     return {**row, "is_member": user["id"] in account.team_members[row["id"]]}
 
 
 def team_members(account: Account, ask: Ask) -> Answer:
     """Return a bare list, as of agents, and not below `payload`, as for the members of an inbox."""
-    members = sorted(account.team_members[found(account.teams, ask.ids["team"])["id"]])
+    members = sorted(account.team_members[find_row(account.teams, ask.ids["team"])["id"]])
     return 200, [account.agents[at] for at in members if at in account.agents]
 
 

@@ -64,8 +64,8 @@ def respond(status: int, document: str | None) -> Response:
 def fail(status: int) -> Response:
     """Make a failure of Chatwoot, or of a server in front of it.
 
-    429 is the throttle's plain text, 422 the database's time-out (since 4.16; before, a 500), 500
-    an error that no code rescued; the others are the pages of a proxy.
+    429 is the throttle's plain text; 422 the database's time-out (since 4.16; before, it was a
+    500); 500 an error that no code rescued. The others are the pages of a proxy.
     """
     if status == 429:
         return Response("Retry later\n", 429, content_type="text/plain")

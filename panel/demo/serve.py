@@ -62,7 +62,7 @@ class House:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "").partition(":")[0]
         if host == "localhost" and environ.get("PATH_INFO", "").startswith(f"{MOUNT}/"):
-            return self.panel(_forwarded(environ), start_response)
+            return self.panel(_forward(environ), start_response)
         if host == "localhost":
             return self.chat(environ, start_response)
         if environ.get("PATH_INFO", "").startswith("/wp-json/"):
@@ -112,7 +112,7 @@ class House:
         self.chat.close()
 
 
-def _forwarded(environ: WSGIEnvironment) -> WSGIEnvironment:
+def _forward(environ: WSGIEnvironment) -> WSGIEnvironment:
     """Change the request as a proxy does that has the panel mounted under Chatwoot's own host."""
     return environ | {
         "PATH_INFO": environ["PATH_INFO"].removeprefix(MOUNT),

@@ -24,24 +24,25 @@ _CONTACT_COLUMNS = (
 
 
 def show_contact(contact: Json, inboxes: bool = True) -> Json:
-    """Show it as the API does: without labels; without a last activity where there was none."""
+    """Show a contact as the API does: without labels; without a last activity where there was
+    none."""
     body = {key: contact[key] for key in _CONTACT}
     names = ("last_activity_at", "created_at")
     moments = {key: int(contact[key]) for key in names if contact[key]}
-    joined = {"contact_inboxes": [show_joined(row) for row in contact["contact_inboxes"]]}
-    return {**body, **moments, **(joined if inboxes else {})}
+    extra = {"contact_inboxes": [show_contact_inbox(row) for row in contact["contact_inboxes"]]}
+    return {**body, **moments, **(extra if inboxes else {})}
 
 
-def show_joined(joined: Json) -> Json:
+def show_contact_inbox(contact_inbox: Json) -> Json:
     """Show the contact's name in an inbox."""
-    inbox = joined["inbox"]
+    inbox = contact_inbox["inbox"]
     slim = {key: inbox[key] for key in ("id", "name", "channel_type")}
     placed = {"avatar_url": "", "channel_id": inbox.get("channel_id", 1), "provider": None}
-    return {"source_id": joined["source_id"], "inbox": {**slim, **placed}}
+    return {"source_id": contact_inbox["source_id"], "inbox": {**slim, **placed}}
 
 
 def show_contact_event(contact: Json) -> Json:
-    """Show it as in messages and events: without moments and inboxes."""
+    """Show a contact as messages and events do: without moments and inboxes."""
     return {**{key: contact.get(key) for key in _CONTACT_EVENT}, "type": "contact"}
 
 

@@ -60,8 +60,8 @@ def find_channel(account: Account, key: str, value: str) -> int:
 
 def find_contact(account: Account, session: Session) -> Json | None:
     for contact in account.contacts.values():
-        for joined in contact["contact_inboxes"]:
-            place = joined["inbox"]["id"], joined["source_id"]
+        for contact_inbox in contact["contact_inboxes"]:
+            place = contact_inbox["inbox"]["id"], contact_inbox["source_id"]
             if place == (session.inbox, session.source):
                 return contact
     return None

@@ -102,14 +102,14 @@ def _set_user(call: VisitorCall) -> Answer:
         account.signed_visitors.add(call.session)
         for row in account.conversations.values():
             row["hmac_verified"] |= is_of(row, call.session)
-    return 200, _told(identify(account, call.contact, call.body)) | more
+    return 200, _show_presence(identify(account, call.contact, call.body)) | more
 
 
 def _update(call: VisitorCall) -> Answer:
     """The plain call asks for a signature since 4.16, where it names an identifier."""
     if call.body.get("identifier") and call.account.is_since(4, 16):
         _check_signature(call)
-    return 200, _told(identify(call.account, call.contact, call.body))
+    return 200, _show_presence(identify(call.account, call.contact, call.body))
 
 
 def _check_signature(call: VisitorCall) -> None:
@@ -124,14 +124,14 @@ def _wants_signature(call: VisitorCall) -> bool:
     return bool(call.body.get("identifier_hash") or enforced) and not only_attributes
 
 
-def _told(contact: Json) -> Json:
-    """Tell whether there is a value, and not which."""
+def _show_presence(contact: Json) -> Json:
+    """Show for each key whether it has a value, and never the value."""
     has = {f"has_{key}": bool(contact[key]) for key in ("email", "name", "phone_number")}
     return {"id": contact["id"], **has}
 
 
 def _show(call: VisitorCall) -> Answer:
-    return 200, {**_told(call.contact), "identifier": call.contact["identifier"]}
+    return 200, {**_show_presence(call.contact), "identifier": call.contact["identifier"]}
 
 
 def _destroy_attributes(call: VisitorCall) -> Answer:

@@ -104,7 +104,7 @@ def call_of(request: Request) -> Call:
         path=request.path,
         query=dict(request.args.items(multi=False)),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=_parsed(request.get_data()),
+        body=_parse(request.get_data()),
         at=time.time(),
     )
 
@@ -117,7 +117,7 @@ def answer(status: int, document: Any = None, **headers: str) -> Response:
     return Response(json.dumps(document), status, fields, content_type="application/json")
 
 
-def _parsed(body: bytes) -> Any:
+def _parse(body: bytes) -> Any:
     try:
         return json.loads(body) if body else None
     except ValueError:

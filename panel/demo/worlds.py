@@ -25,7 +25,7 @@ SECRET = "demo-secret-of-at-least-24-characters"
 ADMIN_TOKEN = "demo-administrator-token"
 AGENT_TOKEN = "demo-agent-token"
 BETWEEN = 1380  # seconds between two conversations
-FIRST_REGULARS = 4  # as many stand above every other conversation
+FIRST_REGULARS = 4  # so many regular customers stand above every other conversation
 AGENT = 2  # the agent whose browser the demo page plays
 
 
@@ -57,10 +57,10 @@ class Server:
     def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
         self.app = app
         # The socket is bound here, because werkzeug ends the program when the port is taken.
-        with socket.create_server((host, port), backlog=256) as bound:
-            self.port: int = bound.getsockname()[1]
+        with socket.create_server((host, port), backlog=256) as listener:
+            self.port: int = listener.getsockname()[1]
             self._server = make_server(
-                host, self.port, app, threaded=True, request_handler=_Handler, fd=bound.fileno()
+                host, self.port, app, threaded=True, request_handler=_Handler, fd=listener.fileno()
             )
         self.url = f"http://{host}:{self.port}"
         self._call_app("open")
@@ -99,7 +99,7 @@ def demo_worlds(
         _conversation(chat, scenario, noon - at * BETWEEN)
         if scenario.chatwoot_down:
             chat.unreachable.add(scenario.conversation)
-    break_as_told(office, chat)
+    break_worlds(office, chat)
     return office, chat
 
 
@@ -115,7 +115,7 @@ def add_regulars(chat: Account, today: date) -> None:
         _conversation(chat, row, noon - (at - FIRST_REGULARS) * BETWEEN - BETWEEN // 2)
 
 
-def break_as_told(office: BackOffice, chat: Chatwoot) -> None:
+def break_worlds(office: BackOffice, chat: Chatwoot) -> None:
     """Set the faults that the scenarios are about."""
     for row in SCENARIOS.values():
         if row.chatwoot_down:
@@ -139,7 +139,7 @@ def _staff(chat: Account, token: str) -> None:
 def _conversation(chat: Account, row: Scenario, moment: int) -> None:
     """Add a scenario's contact and conversation, whose last message came at `moment`."""
     claim = ",".join(str(number) for number in row.organizations)
-    claimed = {"middag_organization_id": claim} if claim else {}
+    claims = {"middag_organization_id": claim} if claim else {}
     person = row.person
     chat.add_contact(
         row.contact,
@@ -152,7 +152,7 @@ def _conversation(chat: Account, row: Scenario, moment: int) -> None:
             "country_code": person.country,
             "company_name": _name_company(row),
         },
-        custom_attributes=claimed if row.claim == "contact" else {},
+        custom_attributes=claims if row.claim == "contact" else {},
         contact_inboxes=[{"inbox": chat.inboxes[row.inbox], "source_id": _source(row)}],
         last_activity_at=moment,
         created_at=moment - 86400 * 40,
@@ -161,7 +161,7 @@ def _conversation(chat: Account, row: Scenario, moment: int) -> None:
         row.contact,
         row.inbox,
         row.conversation,
-        custom_attributes=claimed if row.claim == "conversation" else {},
+        custom_attributes=claims if row.claim == "conversation" else {},
         additional_attributes={"browser_language": "en" if person.country == "US" else "pt"},
         assignee_id=AGENT,
         created_at=moment - 900,

@@ -121,7 +121,7 @@ def judge_clock(whose: str, answer: Inspection) -> Iterator[Diagnosis]:
 
 
 def examine_documents(shared: Services) -> Iterator[Diagnosis]:
-    """Read real records of a few organizations: are they legible, and their amounts clear?"""
+    """Read real records of a few organizations, and report illegible ones and unclear amounts."""
     for number in list_known(shared):
         if number != NOBODY:
             yield from examine_organization(shared, number)

@@ -1,4 +1,4 @@
-"""`doctor --deliver`: do Chatwoot's webhooks arrive? A contact is made there, and removed."""
+"""`doctor --deliver`: makes and removes a contact in Chatwoot, to see whether webhooks arrive."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Examines whether the back office pages its lists: where it ignores pages, lists are cut or cost
+"""Examines whether the back office pages its lists. Where it does not, lists are cut, or they cost
 many calls."""
 
 from collections.abc import Iterator

@@ -15,10 +15,10 @@ from panel.health import journal
 from panel.health.finding import Finding
 from panel.services import Services
 
-# These checks judge a process by its last calls. Doctor's process has made none, so doctor has
-# examinations of its own for them.
+# These checks judge a process by its last calls. Doctor's own process has made no calls, so doctor
+# has examinations of its own in place of these checks.
 OF_A_PROCESS = {"back_office", "documents", "chatwoot"}
-SHARED_CHECKS = [each.name for each in CHECKS if each.name not in OF_A_PROCESS]
+SHARED_CHECKS = [check.name for check in CHECKS if check.name not in OF_A_PROCESS]
 # Words of findings with which the panel still works, for a while at least.
 MILD = {"late", "retrying", "given_up", "no_secret", "never", "starting"}
 FIXES = {

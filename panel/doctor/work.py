@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sqlalchemy import text
 
 from panel.data import db
-from panel.data.backlog import read_backlog
+from panel.data.backlog import count_waiting_passes
 from panel.data.nights import Nights
 from panel.deliveries import format_age
 from panel.doctor.diagnosis import FAULT, SKIPPED, WARNING, Diagnosis
@@ -32,7 +32,7 @@ def examine_budget(shared: Services) -> Iterator[Diagnosis]:
         yield Diagnosis(SKIPPED, "there is no database that could be asked")
         return
     with db.transaction(shared.database) as connection:
-        waiting = read_backlog(connection).passes_waiting
+        waiting = count_waiting_passes(connection)
     calls = shared.settings.middag_calls_per_minute
     minutes = waiting * CALLS_OF_A_PASS / calls
     if minutes > LONG_MINUTES:

@@ -1,1 +1,1 @@
-"""How the text of an environment variable becomes a value."""
+"""The environment variables: their table, and the parsers of their texts."""

@@ -1,7 +1,7 @@
 """Parsers of single settings: each takes the text of a variable and returns its value.
 
-A parser raises `ValueError` without words: the table of settings has them, and no value may be
-shown.
+A parser raises `ValueError` without a message. The message stands in the table of settings, and
+never contains the faulty value, which may be a secret.
 """
 
 import re
@@ -30,19 +30,21 @@ def parse_token(text: str) -> str:
 def parse_url(text: str) -> str:
     parts = urlsplit(text)
     _require(parts.scheme in ("http", "https") and bool(HOST.fullmatch(parts.netloc.lower())))
-    _require(parts.port != 0 and not parts.query and not parts.fragment and text.isprintable())
+    # An empty query or fragment would swallow the paths that are added behind it.
+    _require(parts.port != 0 and text.isprintable() and not set(text) & set("?# "))
     return text.rstrip("/")
 
 
 def parse_api_url(text: str) -> str:
-    """Where WordPress's permalinks are plain, its API lies below a parameter."""
+    """Parse the address of a REST API. With plain permalinks, WordPress has the API's path in the
+    parameter `rest_route`."""
     address, _, query = text.partition("?")
     if not query:
-        return parse_url(text)
+        return parse_url(text)  # which refuses a question mark without anything behind it
     parse_url(address)
     routes = [value for name, value in parse_qsl(query) if name == "rest_route"]
     _require(len(routes) == 1 and routes[0].startswith("/"))
-    _require("#" not in text and text.isprintable())
+    _require(text.isprintable() and not set(text) & set("# "))
     return text.rstrip("/")
 
 
@@ -92,6 +94,7 @@ def parse_yes(text: str) -> bool:
 def parse_cache_url(text: str) -> str:
     if text.startswith(("redis://", "rediss://")):
         parts = urlsplit(text)
+        _require(text.isascii())
         _require(bool(parts.hostname) and parts.port != 0 and not parts.query)
         _require(not parts.path.strip("/") or parts.path.strip("/").isdecimal())
     else:
@@ -135,7 +138,8 @@ def parse_zone(text: str) -> ZoneInfo:
 
 
 def parse_ids(text: str) -> tuple[int, ...]:
-    return tuple(parse_number(part.strip()) for part in text.split(",") if part.strip())
+    parse_id = make_range_parser(1, 10**LONGEST_NUMBER)
+    return tuple(parse_id(part.strip()) for part in text.split(",") if part.strip())
 
 
 def make_names_parser(*options: str) -> Callable[[str], frozenset[str]]:

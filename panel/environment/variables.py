@@ -1,4 +1,4 @@
-"""The table of settings: the name of each environment variable, and what is right for it."""
+"""The table of settings: the name, the parser and the default of each environment variable."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,12 +25,16 @@ from panel.environment.parsers import (
     parse_zone,
 )
 
-RECORDS = ("organization", "order", "quote", "license")  # those that may have a link
+RECORDS = ("organization", "order", "quote", "license")  # the kinds that may have a link
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A row: its name outside, its field inside, what is right, `None` where it is required."""
+    """A variable of the environment, and the field of `Settings` that gets its value.
+
+    `right`: a description of right values, for the message of a fault. `default` None: the variable
+    is required.
+    """
 
     name: str
     field: str

@@ -98,9 +98,9 @@ class _Inquiry:
         hook = self._try(self._find_hook) if question.hook else None
         numbers = [question.organization, hook.organization if hook else 0]
         numbers += [item.organization for item in identity.customers] if identity else []
-        chosen = [item for item in dict.fromkeys(numbers) if item][:MOST_EXPLAINED]
-        organizations = [self._try(partial(self._examine, item)) for item in chosen]
-        events = self._try(lambda: sorted(self._list_events(chosen), key=lambda item: -item.at))
+        ids = [item for item in dict.fromkeys(numbers) if item][:MOST_EXPLAINED]
+        organizations = [self._try(partial(self._examine, item)) for item in ids]
+        events = self._try(lambda: sorted(self._list_events(ids), key=lambda item: -item.at))
         return Explanation(
             question,
             identity,
@@ -158,9 +158,9 @@ class _Inquiry:
 
 def _tell_hook(hook: HookRow) -> Iterator[JournalEvent]:
     kind = find_kind(hook.kind)
-    touched = ", ".join(kind.touches) if kind and kind.touches else "no section"
+    sections = ", ".join(kind.touches) if kind and kind.touches else "no section"
     words = f"hook {hook.kind} of organization {hook.organization} came, id {hook.hook_id}"
-    yield JournalEvent(hook.received_at, f"{words}; it touches {touched}")
+    yield JournalEvent(hook.received_at, f"{words}; it touches {sections}")
     if hook.finished_at and hook.finished_at > hook.received_at:
         why = f": {hook.side or ''} {hook.reason}".replace("  ", " ") if hook.reason else ""
         yield JournalEvent(hook.finished_at, f"hook {hook.hook_id} {hook.status}{why}")

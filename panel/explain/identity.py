@@ -180,7 +180,7 @@ def _describe_customer(
 def find_doubt(
     conversation: Conversation, sources: Collection[str], matches: Sequence[Match]
 ) -> str:
-    """The reason why the writer is not proven: the first condition of trust that fails."""
+    """Return the reason why the writer is not proven: the first condition of trust that fails."""
     owners = [match.people for match in matches if match.key == PHONE]
     phone = conversation.contact.phone or ""
     conditions = {
@@ -195,18 +195,18 @@ def find_doubt(
         "Nobody in the directory has this phone": owners,
         "Several people have this phone": max(owners, default=1) == 1,
     }
-    failed = (words for words, holds in conditions.items() if not holds)
-    return next(failed, "Another organization knows this phone")
+    reasons = (words for words, holds in conditions.items() if not holds)
+    return next(reasons, "Another organization knows this phone")
 
 
 def describe_scope(link: LinkFound) -> str:
-    """`conversation 101`, `contact 301`."""
+    """Return such as `conversation 101` or `contact 301`."""
     names = {CONVERSATION: "conversation", CONTACT: "contact"}
     return f"{names.get(link.scope, link.scope)} {link.subject}"
 
 
 def describe_failure(error: PanelError) -> str:
-    """The side that failed, and the error's code."""
+    """Return the side that failed, with the error's code."""
     return f"{error.side or 'Our own database'}: {error.code}" + (
         f" ({error.detail})" if error.detail else ""
     )

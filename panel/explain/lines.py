@@ -45,7 +45,7 @@ class Drawing:
         yield from self._draw_journal(explanation)
 
     def format(self, at: float) -> str:
-        """A time, with its day where that is not today."""
+        """Write a time, with its day where that is not today."""
         moment, today = (datetime.fromtimestamp(epoch, self._zone) for epoch in (at, self._now))
         day = "" if moment.date() == today.date() else f"{moment:%Y-%m-%d} "
         return f"{day}{moment:%H:%M:%S}"

@@ -71,6 +71,8 @@ def _read_question() -> Question:
     )
     if sum(map(bool, (question.conversation, question.organization, question.hook))) != 1:
         raise Denied("bad_request", "one of conversation, organization and hook")
+    if not question.hook.isprintable():  # no database keeps a NUL, and no hook has such an id
+        raise Denied("bad_request", "no id of a hook")
     if question.at > time.time():
         raise Denied("bad_request", "at is in the future")
     return question

@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.data import db
-from panel.data.backlog import Backlog, read_backlog
+from panel.data.backlog import count_hooks, has_passes
+from panel.data.inbox_tables import BURIED, WAITING
 from panel.data.installation import Installation
+from panel.data.lanes import Lane, find_oldest
 from panel.data.leader import is_led
 from panel.data.pass_states import FailingPass, list_failing
 from panel.data.tasks import TaskTrouble, list_trouble
@@ -35,8 +37,8 @@ def ask_worker(shared: Services) -> Finding:
         led = is_led(shared.database)
     except SQLAlchemyError as error:
         raise Unreachable("database") from error
-    backlog = _read(shared)
-    busy = bool(backlog.passes_waiting or backlog.passes_running)
+    with db.transaction(shared.database) as connection:
+        busy = has_passes(connection)
     health = judge_workers(rows, now, led, busy)
     mark = Installation(shared.database).read().mark if health.word == HELD_BACK_WORD else None
     other = f'another installation writes into the account: "{mark}"' if mark else ""
@@ -46,11 +48,13 @@ def ask_worker(shared: Services) -> Finding:
 
 def ask_waiting_hooks(shared: Services) -> Finding:
     """Answer `late` when the oldest hook has waited for more than an hour."""
-    backlog = _read(shared)
-    if backlog.oldest_at is None:
-        return Finding("ok")
-    age = time.time() - backlog.oldest_at
-    words = f"{backlog.hooks_waiting} wait, the oldest came {format_age(age)}"
+    with db.transaction(shared.database) as connection:
+        oldest_at = find_oldest(connection, Lane.URGENT)
+        if oldest_at is None:
+            return Finding("ok")
+        count = count_hooks(connection, WAITING)
+    age = time.time() - oldest_at
+    words = f"{count} wait, the oldest came {format_age(age)}"
     return Finding("late" if age > LONGEST_WAIT_SECONDS else "ok", words)
 
 
@@ -61,13 +65,13 @@ def ask_failing(shared: Services) -> Finding:
         failing = _list_failing(connection)
     if not failing:
         return Finding("ok")
-    counted = Counter((row.side, row.reason) for row in failing).most_common()
+    reasons = Counter((row.side, row.reason) for row in failing).most_common()
     words = [
         f"{count} because of {f'{side}: ' if side else ''}{reason}"
-        for (side, reason), count in counted[:MOST_REASONS]
+        for (side, reason), count in reasons[:MOST_REASONS]
     ]
     last = format_age(time.time() - max(row.tried_at or 0.0 for row in failing))
-    more = ", and more" if len(counted) > MOST_REASONS else ""
+    more = ", and more" if len(reasons) > MOST_REASONS else ""
     detail = f"tried again: {'; '.join(words)}{more}; last tried {last}. See `sync status`"
     return Finding("retrying", detail)
 
@@ -86,10 +90,6 @@ def _list_failing(connection: Connection) -> list[FailingPass | TaskTrouble]:
 
 def ask_buried(shared: Services) -> Finding:
     """The check of hooks that were given up and are not settled."""
-    count = _read(shared).hooks_buried
-    return Finding("given_up", f"{count}: `sync buried` says why") if count else Finding("ok")
-
-
-def _read(shared: Services) -> Backlog:
     with db.transaction(shared.database) as connection:
-        return read_backlog(connection)
+        count = count_hooks(connection, BURIED)
+    return Finding("given_up", f"{count}: `sync buried` says why") if count else Finding("ok")

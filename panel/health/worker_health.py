@@ -68,7 +68,7 @@ def judge_workers(
 def _judge_executing(
     row: WorkerRow, speaking: Sequence[WorkerRow], now: float, busy: bool
 ) -> WorkerHealth:
-    ended = (
+    last_end = (
         f"its last try ended {format_age(now - row.ended_at)}"
         if row.ended_at
         else "no try has ended yet"
@@ -78,12 +78,12 @@ def _judge_executing(
     if busy and now - max(row.since, row.ended_at or 0.0) > STUCK_SECONDS:
         return WorkerHealth(
             "stuck",
-            f"{row.name} executes passes, but {ended}, and something waits",
+            f"{row.name} executes passes, but {last_end}, and something waits",
             "Look at its log and at the limit CHATWOOT_CALLS_PER_MINUTE; a restart loses nothing",
         )
     since = format_age(now - row.since)
     return WorkerHealth(
-        "ok", f"{row.name} executes passes; it began {since}, and {ended}{stands_by}"
+        "ok", f"{row.name} executes passes; it began {since}, and {last_end}{stands_by}"
     )
 
 
@@ -106,8 +106,10 @@ def _judge_missing(rows: Sequence[WorkerRow], now: float, is_led: bool) -> Worke
             "a process of an earlier version executes, which says nothing of itself",
             "Restart it with this version",
         )
-    stopped = [row for row in rows if row.state == STOPPED]
-    if stopped:
-        ago = format_age(now - stopped[0].beat_at)
-        return WorkerHealth("missing", f"none runs; {stopped[0].name} was stopped {ago}", START)
+    stopped_rows = [row for row in rows if row.state == STOPPED]
+    if stopped_rows:
+        ago = format_age(now - stopped_rows[0].beat_at)
+        return WorkerHealth(
+            "missing", f"none runs; {stopped_rows[0].name} was stopped {ago}", START
+        )
     return WorkerHealth("missing", "none runs, and none did in the last day", START)

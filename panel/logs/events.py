@@ -1,4 +1,4 @@
-"""Events in the log: one line for each; of many alike, a few lines and the number of the rest. An
+"""Events in the log. Of many events of one kind, a few have a line each; the others are counted. An
 event has fixed words and its ids, but no value that was sent or received.
 """
 
@@ -8,18 +8,18 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 QUIET_SECONDS = 60.0
-MOST_KINDS = 1000  # the bound of those in memory: a sender may invent ever new kinds
+MOST_KINDS = 1000  # in memory, which a sender who invents kinds could fill otherwise
 MOST_ALIKE = 10  # lines of one kind in `QUIET_SECONDS`
 Write = Callable[..., None]  # a logger's `info`, `warning`, `error`
 
 
 @dataclass
 class _Repeated:
-    """The lines of a kind up to `quiet_until`: the number of `written` ones and of those
-    `left_out`."""
+    """The events of a kind until `quiet_until`: how many of them have a line, and how many were
+    left out."""
 
     quiet_until: float
-    written: int = 0
+    lines: int = 0
     left_out: int = 0
 
 
@@ -54,7 +54,7 @@ class LogThrottle:
         with self._lock:
             now = self._clock()
             repetition = self._repeated.get(kind)
-            if repetition and now < repetition.quiet_until and repetition.written >= most:
+            if repetition and now < repetition.quiet_until and repetition.lines >= most:
                 repetition.left_out += 1
                 return None
             more = (
@@ -66,5 +66,5 @@ class LogThrottle:
                 if len(self._repeated) >= MOST_KINDS:
                     self._repeated.clear()
                 repetition = self._repeated[kind] = _Repeated(now + QUIET_SECONDS)
-            repetition.written += 1
+            repetition.lines += 1
             return more

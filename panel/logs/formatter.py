@@ -106,7 +106,7 @@ _DRAWN_APART = frozenset({"time", "level", "logger", "process", "message", "trac
 def _escape_controls(text: str) -> str:
     """Show characters that would move a terminal's cursor or begin a line as escape sequences."""
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
     )
 
 
@@ -138,8 +138,8 @@ def configure() -> None:
     threading.excepthook = _log_broken_thread
 
 
-def _log_broken_thread(broken: threading.ExceptHookArgs) -> None:
-    name = broken.thread.name if broken.thread else "unknown"
-    if broken.exc_value:
-        trouble = (broken.exc_type, broken.exc_value, broken.exc_traceback)
+def _log_broken_thread(failure: threading.ExceptHookArgs) -> None:
+    name = failure.thread.name if failure.thread else "unknown"
+    if failure.exc_value:
+        trouble = (failure.exc_type, failure.exc_value, failure.exc_traceback)
         logging.getLogger(__name__).error("the thread %s broke", name, exc_info=trouble)

@@ -20,11 +20,12 @@ def current() -> str:
     return _current.get()
 
 
-def begin(given: str = "") -> None:
-    """Begin work in this thread under the given id, or under a new one. `given` is shown and passed
-    on, so it must come from a trusted proxy.
+def begin(work_id: str = "") -> None:
+    """Begin work in this thread under this id; under a new id where it is missing or malformed.
+
+    `work_id` is shown and passed on, so it must come from a trusted proxy.
     """
-    _current.set(given if SAFE_ID.fullmatch(given) else secrets.token_hex(5))
+    _current.set(work_id if SAFE_ID.fullmatch(work_id) else secrets.token_hex(5))
 
 
 def end() -> None:

@@ -31,7 +31,8 @@ ENDLESS = {
 }
 UNSET = ("0000", "-0001")  # WordPress's empty date, and what PHP makes of it
 EPOCH_SECONDS = range(10**8, 10**11)  # from 1973 on; a smaller number is no date here
-# PHP's `date` writes these for 0 and for an empty value; west of Greenwich it is the eve.
+# PHP's `date` writes the first day of Unix time for 0 and for an empty value. In a zone west of
+# Greenwich it writes the day before.
 EPOCH_DAYS = (date(1969, 12, 31), date(1970, 1, 1))
 
 DAY_AND_MONTH = re.compile(

@@ -4,6 +4,7 @@ An odd value does not spoil the other fields. An odd value that decides somethin
 `Illegible`; any other counts as not stated.
 """
 
+import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -24,10 +25,13 @@ from panel.models.values import (
     read_list,
     read_status,
     read_whole,
+    write_number,
 )
 
 T = TypeVar("T")
 
+PLAIN_EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>,;]+")
+LONGEST_EMAIL_TEXT = 255  # characters, of a contact in Chatwoot
 FLAGS = {"1": True, "true": True, "yes": True, "": False, "0": False, "false": False, "no": False}
 
 
@@ -59,8 +63,9 @@ class Fields:
         return self._first(keys, clean)
 
     def email(self) -> str | None:
+        """Return an address alone: Chatwoot refuses one with a name or with another beside it."""
         email = self.verbatim("email")
-        if email and "@" not in email:
+        if email and not (PLAIN_EMAIL.fullmatch(email) and len(email) <= LONGEST_EMAIL_TEXT):
             self.note("email", "no e-mail")
             return None
         return email
@@ -161,8 +166,9 @@ class Fields:
             if isinstance(value, str) and (text := convert(value)):
                 return text
             # PHP's JSON_NUMERIC_CHECK makes a number of every text that looks like one.
-            if isinstance(value, int | Decimal) and not isinstance(value, bool) and value:
-                return str(value)
+            number = write_number(value)
+            if number:
+                return number
             if not isinstance(value, str) and value and not is_nothing(value):
                 self.note(key, "no text")
         return None

@@ -42,8 +42,10 @@ class License:
 
     def expired(self, now: datetime) -> bool:
         """A license is expired past its date, whatever its status, or when its status says so."""
-        ended = self._has_ended(now)
-        return (self._is("expired") and ended is not None) or (self._is("active") and ended is True)
+        has_ended = self._has_ended(now)
+        return (self._is("expired") and has_ended is not None) or (
+            self._is("active") and has_ended is True
+        )
 
     def recently_expired(self, now: datetime, days: int) -> bool:
         end = self.expires

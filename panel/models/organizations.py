@@ -5,6 +5,7 @@ Every `from_json` raises `Unreadable("wrong_shape")` for a record without an id,
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from panel.models.countries import find_country
 from panel.models.fields import Fields
@@ -90,7 +91,7 @@ def _read_check(status: Status | Illegible | None) -> Status | None:
 
 def _read_tax_id(row: Row, fields: Fields, country: str | None) -> str | None:
     text = fields.verbatim("cnpj", "tax_id") or ""
-    if isinstance(row.get("cnpj"), int) and len(text) in CNPJ_LENGTHS:
+    if isinstance(row.get("cnpj"), int | Decimal) and len(text) in CNPJ_LENGTHS:
         text = text.zfill(CNPJ_LENGTHS[-1])
     return (format_tax_id(text) if country in (None, "BR") else text) or None
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 import phonenumbers
 
 BRAZIL, ARGENTINA, MEXICO = 55, 54, 52
+DIALLED_ABROAD = re.compile(r"[\s(]*\+?[\s(]*0[\s.-]?0(?=[\s().-]*[1-9])")
 PLAIN = re.compile(r"\+[1-9][0-9]{6,14}")
 # The kinds of number that one person may carry. In North America a mobile looks like a landline, so
 # a number that may be either counts as one.
@@ -78,6 +79,22 @@ def identify_line(phone: str) -> str:
 
 
 def _parse(text: str | None, country: str | None = None) -> phonenumbers.PhoneNumber | None:
+    """Read a number with the country's own way of dialling. Where that is another way than 00 for
+    abroad, people write `0055 …` all the same: in Brazil it would be a carrier and then a
+    country."""
+    number = _parse_as(text, country)
+    opening = DIALLED_ABROAD.match(text or "")
+    if not opening or not country:
+        return number
+    foreign = _parse_as("+" + (text or "")[opening.end() :], None)
+    if foreign and foreign.country_code == phonenumbers.country_code_for_region(country):
+        return foreign
+    # Where the other reading is a number too, the digits may belong to other people.
+    is_other = foreign and foreign != number and phonenumbers.is_valid_number(foreign)
+    return None if is_other else number
+
+
+def _parse_as(text: str | None, country: str | None) -> phonenumbers.PhoneNumber | None:
     try:
         return phonenumbers.parse(text or "", country)
     except phonenumbers.NumberParseException:
@@ -115,9 +132,9 @@ def is_personal_phone(text: str) -> bool:
     """Tell whether this number may stand for one person: a plain one, as channels write it, and no
     landline.
 
-    A text with an extension (`x5`, `;ext=5`) or a scheme (`tel:`) beside the number differs from
-    its owner's text, and Chatwoot takes both. In Argentina only the spelling with the 9 counts:
-    without it, it is a landline's.
+    A text with an extension (`x5`, `;ext=5`) or a scheme (`tel:`) does not count. Chatwoot takes it
+    for another phone than the plain number, so a stranger's contact may have it too. In Argentina
+    only the spelling with the 9 counts, for the one without is a landline's.
     """
     phone = normalize_phone(text) if PLAIN.fullmatch(text) else None
     return bool(phone) and phonenumbers.number_type(phonenumbers.parse(phone or "")) in PERSONAL

@@ -5,6 +5,15 @@ import re
 import string
 
 TAX_ID_DIGITS = 9  # at least: an EIN has nine, a CPF eleven, a CNPJ fourteen
+# Brazil's tax ids with blanks between their groups.
+SPACED_TAX_ID = re.compile(
+    r"\b(\d{3}[ .]\d{3}[ .]\d{3}[ -]+\d{2}|\d{2}[ .]\d{3}[ .]\d{3}[ /]+\d{4}[ -]+\d{2})\b"
+)
+# A CNPJ with letters (since July 2026), whose last six characters are mostly digits; and its first
+# eight digits, which stand before the name of a sole trader: the rest of theirs can be computed.
+TAX_ID_WORD = re.compile(
+    r"[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9]{4}-?[0-9]{2}|[0-9]{2}\.[0-9]{3}\.[0-9]{3}"
+)
 
 BLANKS = re.compile("[ \t-\r\x85\u2028\u2029]+")  # not the hard blank of amounts
 UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -56,16 +65,17 @@ def _flatten(text: str) -> str:
 
 def remove_tax_id(name: str) -> str:
     """Return a company's name without a tax id in it: in Brazil a sole trader's name ends with
-    their CPF.
+    their CPF, or begins with their CNPJ.
 
     A name is shown, searched and written where a tax id may not be.
     """
-    plain = [
-        word
-        for word in name.split()
-        if sum(character.isdigit() for character in word) < TAX_ID_DIGITS
-    ]
-    return " ".join(plain)
+    words = SPACED_TAX_ID.sub(" ", name).split()
+    return " ".join(word for word in words if not _is_tax_id(word))
+
+
+def _is_tax_id(word: str) -> bool:
+    digits = sum(character.isdigit() for character in word)
+    return digits >= TAX_ID_DIGITS or bool(TAX_ID_WORD.fullmatch(word.upper()))
 
 
 def remove_addresses(name: str) -> str:

@@ -33,6 +33,12 @@ OTHER_NAMES = {
     "inativa": "inactive",
     "erro": "error",
     "falhou": "failed",
+    "suspenso": "suspended",
+    "suspensa": "suspended",
+    "expirado": "expired",
+    "expirada": "expired",
+    "cancelado": "cancelled",
+    "cancelada": "cancelled",
     "canceled": "cancelled",
 }
 
@@ -100,7 +106,18 @@ def read_whole(row: Row, key: str) -> int | None:
         return int(value)
     if isinstance(value, Decimal):
         return int(value) if is_short(value) and value == value.to_integral_value() else None
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and abs(value) < 10**LONGEST_WHOLE_NUMBER else None
+
+
+def write_number(value: Any) -> str:
+    """Write a number as the text that it was; empty for zero, for no number, and where PHP has
+    rounded it: of a long number it keeps the first digits and the exponent."""
+    if isinstance(value, Decimal) and is_short(value) and value == value.to_integral_value():
+        value = int(value)
+    if isinstance(value, Decimal) and value.adjusted() >= LONGEST_WHOLE_NUMBER:
+        return ""
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return str(value) if is_number and value else ""
 
 
 def is_short(number: Decimal) -> bool:

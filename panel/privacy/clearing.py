@@ -19,7 +19,8 @@ from panel.sync.memberships import Memberships
 
 
 class Clearing:
-    """Every method raises `PanelError`; our own rows that it needs are removed only at its end."""
+    """Every method raises `PanelError`. A method removes the rows of ours that it needs only when
+    its work in Chatwoot is done."""
 
     def __init__(self, shared: Services) -> None:
         self._shared = shared
@@ -47,7 +48,7 @@ class Clearing:
 
     def clear_words(self, subject: Subject) -> None:
         """Clear the names that agents' picks brought into conversations."""
-        for contact, organization in self._list_said(subject):
+        for contact, organization in self._list_links(subject):
             try:
                 self._conversations.clear_name(contact, organization, for_good=True)
             except Missing:
@@ -81,9 +82,9 @@ class Clearing:
         number = subject.organization
         contacts = {person.contact for person in self._shared.directory.people_of(number).values()}
         contacts.update(*self._shared.directory.further_contacts_of(number).values())
-        return (contacts | {contact for contact, _ in self._list_said(subject)}) - {0}
+        return (contacts | {contact for contact, _ in self._list_links(subject)}) - {0}
 
-    def _list_said(self, subject: Subject) -> list[tuple[int, int]]:
+    def _list_links(self, subject: Subject) -> list[tuple[int, int]]:
         """Return (contact, organization) of every link of the subject."""
         condition = or_(
             links.c.contact.in_(sorted(subject.contacts)),

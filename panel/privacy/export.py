@@ -41,7 +41,8 @@ def _list_rows(shared: Services, subject: Subject) -> dict[str, list[dict[str, A
 
 
 def _list_copies(shared: Services, subject: Subject) -> Iterator[dict[str, Any]]:
-    """The kept answers; for a person only the records of lists that name a key of theirs."""
+    """Yield the kept answers; for a person, only the records of lists that contain one of the
+    person's keys."""
     keys = subject.emails | subject.phones
     for organization in sorted(subject.organizations):
         for document in EVERY_DOCUMENT:

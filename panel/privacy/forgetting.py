@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class ForgetReport:
-    """The result. `rows`: the removed ones, and `emptied` the emptied ones, by table; `cleared`:
-    contacts that still exist in Chatwoot, now without our values; `refused`: Chatwoot's refusals;
-    `warnings`: sentences for the administrator."""
+    """The result. `rows`: the number of removed rows, and `emptied` that of emptied rows, by table;
+    `cleared`: contacts that still exist in Chatwoot, now without our values; `refused`: Chatwoot's
+    refusals; `warnings`: sentences for the administrator."""
 
     rows: dict[str, int] = field(default_factory=dict)
     emptied: dict[str, int] = field(default_factory=dict)
@@ -40,31 +40,32 @@ class ForgetReport:
 
 
 def count_rows(shared: Services, subject: Subject) -> dict[str, int]:
-    """The number of rows that forgetting would remove or empty, by table; nothing is changed."""
+    """Return the number of rows that forgetting would remove or empty, by table. Nothing is
+    changed."""
     with transaction(shared.database) as connection:
-        counted = {
+        counts = {
             holding.table.name: connection.scalar(
                 select(func.count()).select_from(holding.table).where(holding.choose(subject))
             )
             or 0
             for holding in HOLDINGS
         }
-    return {name: count for name, count in counted.items() if count}
+    return {name: count for name, count in counts.items() if count}
 
 
 def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport:
-    """Forget a subject. Raises `PanelError`; our tables are unchanged then, and it has to be
-    repeated."""
+    """Forget a subject. Raises `PanelError`: then our tables are unchanged, and the command has to
+    be repeated."""
     report, clearing = ForgetReport(), Clearing(shared)
     _put_tombstone(shared, subject)
     contacts = clearing.find_contacts(subject)
     conversations = list_conversations(shared, contacts)
     identifiers = _find_identifiers(shared, subject)
     # Rows are counted before Chatwoot is cleared, because that removes the first ones.
-    expected = count_rows(shared, subject)
+    counts = count_rows(shared, subject)
     clearing.clear_words(subject)
     report.refused = clearing.end_seats(subject)
-    _remove_rows(shared, subject, report, expected)
+    _remove_rows(shared, subject, report, counts)
     report.cleared = clearing.clear_contacts(contacts, identifiers)
     are_removed = _remove_copies(shared, subject, conversations, contacts)
     documents = len(subject.organizations) * len(EVERY_DOCUMENT) + len(conversations)
@@ -88,16 +89,16 @@ def forget(shared: Services, queue: PassQueue, subject: Subject) -> ForgetReport
 
 
 def _put_tombstone(shared: Services, subject: Subject) -> None:
-    forgotten = shared.directory.forgotten
+    tombstones = shared.directory.forgotten
     if not subject.is_person:
-        forgotten.note_organization(subject.organization)
+        tombstones.note_organization(subject.organization)
         return
     numbers = sorted(subject.contacts) or [0]
-    forgotten.note_person(subject.emails, subject.phones, subject.seats, numbers[0])
+    tombstones.note_person(subject.emails, subject.phones, subject.seats, numbers[0])
 
 
 def _find_identifiers(shared: Services, subject: Subject) -> dict[int, str]:
-    """The random identifiers that we wrote, by contact."""
+    """Return the random identifiers that we wrote, by contact."""
     identifiers: dict[int, str] = {}
     for organization in subject.organizations:
         for key, person in shared.directory.people_of(organization).items():
@@ -108,7 +109,7 @@ def _find_identifiers(shared: Services, subject: Subject) -> dict[int, str]:
 
 
 def _remove_rows(
-    shared: Services, subject: Subject, report: ForgetReport, expected: dict[str, int]
+    shared: Services, subject: Subject, report: ForgetReport, counts: dict[str, int]
 ) -> None:
     with transaction(shared.database) as connection:
         for holding in HOLDINGS:
@@ -117,8 +118,8 @@ def _remove_rows(
                 connection.execute(update(holding.table).where(condition).values(**holding.emptied))
             else:
                 connection.execute(delete(holding.table).where(condition))
-            if expected.get(name):
-                (report.emptied if holding.emptied else report.rows)[name] = expected[name]
+            if counts.get(name):
+                (report.emptied if holding.emptied else report.rows)[name] = counts[name]
 
 
 def _remove_copies(

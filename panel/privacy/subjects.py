@@ -15,7 +15,7 @@ from panel.privacy.holdings import Subject
 from panel.services import Services
 from panel.upstream.chatwoot import Contact
 
-ROUNDS = 2  # an e-mail names contacts, whose e-mails may name further places
+ROUNDS = 2  # of the search: an e-mail leads to contacts, whose e-mails may lead to further seats
 
 
 def find_person(shared: Services, email: str = "", contact: int = 0) -> Subject:
@@ -85,7 +85,7 @@ def _is_theirs(shared: Services, phone: str, seats: Iterable[tuple[int, str]]) -
 
 
 def list_conversations(shared: Services, contacts: Iterable[int]) -> set[int]:
-    """The conversations of these contacts, as Chatwoot and our links know them."""
+    """Return the conversations of these contacts, from Chatwoot and from our links."""
     numbers: set[int] = set()
     for number in sorted(contacts):
         try:
@@ -105,7 +105,7 @@ def list_conversations(shared: Services, contacts: Iterable[int]) -> set[int]:
 
 
 def list_returned(engine: Engine, directory: Directory) -> Iterator[Subject]:
-    """People and organizations that were forgotten, and that a restored database has again."""
+    """Yield the forgotten people and organizations that a restored database has again."""
     for number in directory.list_organizations():
         if directory.forgotten.covers_organization(number):
             yield Subject(organization=number)
@@ -131,7 +131,8 @@ def _make_subject(person: Person) -> Subject:
 
 
 def _list_returned_links(engine: Engine, directory: Directory) -> Iterator[Subject]:
-    """Forgotten people in links: a link has a copy of the contact's keys at an agent's decision."""
+    """Yield forgotten people whose keys stand in links: a link has a copy of the keys that the
+    contact had when the agent decided."""
     copied = or_(links.c.email.is_not(None), links.c.phone.is_not(None))
     columns = select(links.c.contact, links.c.email, links.c.phone).where(copied).distinct()
     with transaction(engine) as connection:

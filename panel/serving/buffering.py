@@ -127,10 +127,10 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _listen(self, connection: Connection) -> None:
         connection.receive()
-        self._hear(connection)
+        self._take_request(connection)
 
-    def _hear(self, connection: Connection) -> None:
-        """Give the request to a thread as soon as all of it has arrived."""
+    def _take_request(self, connection: Connection) -> None:
+        """Give the next request to a thread if all of it has arrived; else wait for the rest."""
         arrival = connection.look()
         if arrival in FOR_A_THREAD:
             self._stop_waiting(connection)
@@ -142,8 +142,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
             self._bound_memory(connection)
 
     def _bound_memory(self, connection: Connection) -> None:
-        """Drop who has waited longest with a body where there are too many of its size; refuse this
-        one where all others are being answered."""
+        """Bound the memory for large bodies. Where there are too many of one size, the connection
+        that has waited longest is dropped. Where none of them waits, because all are being
+        answered, the new one is refused."""
         if connection.is_huge and connection not in self._huge:
             if len(self._huge) >= MOST_HUGE:
                 self._make_room(row for row in self._huge if row in self._waiting)
@@ -163,14 +164,13 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         elif connection.closing:
             self._wait(connection, selectors.EVENT_READ, connection.say_goodbye())
         else:
-            self._hear(connection)
+            self._take_request(connection)
 
     def _refuse(self, connection: Connection, status: int) -> None:
         connection.refuse(status)
         self._answer(connection)
 
-    # -- waiting connections
-    # -------------------------------------------------------------------------
+    # -- waiting connections -------------------------------------------------------------------
 
     def _wait(self, connection: Connection, event: int, until: float) -> None:
         """Resume the connection at this event, or drop it at `until` (monotonic)."""
@@ -228,7 +228,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
                     self._give_up(connection)
 
     def _give_up(self, connection: Connection) -> None:
-        if connection.is_half_heard:
+        if connection.is_partly_received:
             address = connection.address
             self._events.record(log.warning, "half a request was cut off", address=address)
             self._refuse(connection, 408)

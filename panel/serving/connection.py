@@ -91,17 +91,13 @@ class Connection(TConn):  # type: ignore[misc]
         self._arrival = Arrival.HEAD
         self._since = time.monotonic()
         self._idle_seconds = idle_seconds
-        self._told_to_continue = False
+        self._has_sent_continue = False
 
     # -- called by the loop --------------------------------------------------------------------
 
     @property
-    def is_idle(self) -> bool:
-        """Tell whether no byte of a request has come, and none is being answered."""
-        return not (self._received or self.closing or self.sock.unsent)
-
-    @property
-    def is_half_heard(self) -> bool:
+    def is_partly_received(self) -> bool:
+        """Tell whether a part of a request has come, and none is being answered."""
         return bool(self._received) and not self.closing and not self.sock.unsent
 
     @property
@@ -135,7 +131,7 @@ class Connection(TConn):  # type: ignore[misc]
         if self._arrival is Arrival.BODY and before is Arrival.HEAD:
             self._since = time.monotonic()
             if self._scan.awaits_continue:
-                self._told_to_continue = True
+                self._has_sent_continue = True
                 self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return self._arrival
 
@@ -201,7 +197,7 @@ class Connection(TConn):  # type: ignore[misc]
         is_whole = self._arrival is Arrival.WHOLE
         if not is_whole:
             request.force_close()  # the rest of the body that comes is no request
-        if self._told_to_continue or not is_whole:
+        if self._has_sent_continue or not is_whole:
             request._expected_100_continue = False
         if self._scan.is_chunked and is_whole:
             # The body is read here, where invalid chunks are answered by 400. Otherwise the

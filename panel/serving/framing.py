@@ -10,8 +10,8 @@ from enum import Enum
 
 LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 1024 * 1024
-# The most of a webhook with a signature of Chatwoot (`sync.chatwoot_hooks`). The webhook has a mail
-# several times, with every `<` as six bytes: a mail of 1.8 MB makes 8 MB.
+# The largest body of a webhook that carries Chatwoot's signature (`sync.chatwoot_hooks`). A webhook
+# repeats the text of a mail, and writes each `<` in six bytes: a mail of 1.8 MB makes 8 MB.
 LARGEST_WEBHOOK = 8 * 1024 * 1024
 WEBHOOK, SIGNATURE = b"post /sync/chatwoot ", b"\nx-chatwoot-signature:"
 LONGEST_CHUNK_LINE = 1024
@@ -44,36 +44,36 @@ class RequestScan:
         self._searched = 0
         self._largest = LARGEST_BODY
 
-    def is_huge(self, received: bytearray) -> bool:
-        """Tell whether the body takes, or will take, more than any but a webhook may have."""
+    def is_huge(self, data: bytearray) -> bool:
+        """Tell whether the body is, or will be, larger than any body but a webhook's may be."""
         return self.body_at is not None and (
-            max(self._end or 0, len(received)) - self.body_at > LARGEST_BODY
+            max(self._end or 0, len(data)) - self.body_at > LARGEST_BODY
         )
 
-    def is_large(self, received: bytearray) -> bool:
-        """Tell whether the body takes, or will take, more memory than a head may."""
+    def is_large(self, data: bytearray) -> bool:
+        """Tell whether the body is, or will be, larger than a head may be."""
         return self.body_at is not None and (
-            max(self._end or 0, len(received)) - self.body_at > LARGEST_HEAD
+            max(self._end or 0, len(data)) - self.body_at > LARGEST_HEAD
         )
 
-    def look(self, received: bytearray) -> Arrival:
+    def look(self, data: bytearray) -> Arrival:
         if self.body_at is None:
-            end = self._find_head_end(received)
+            end = self._find_head_end(data)
             if end < 0:
-                return Arrival.HEAD_TOO_LARGE if len(received) > LARGEST_HEAD else Arrival.HEAD
-            self._read_head(bytes(received[:end].lower()))
+                return Arrival.HEAD_TOO_LARGE if len(data) > LARGEST_HEAD else Arrival.HEAD
+            self._read_head(bytes(data[:end].lower()))
         if self._end is None:
-            self._end = self._find_last_chunk(received)
-        return self._judge(len(received), self.body_at or 0)
+            self._end = self._find_last_chunk(data)
+        return self._judge(len(data), self.body_at or 0)
 
-    def _find_head_end(self, received: bytearray) -> int:
+    def _find_head_end(self, data: bytearray) -> int:
         """Return the end of the head; -1: it has not come yet. An empty line without carriage
         returns ends the head too, since the parser refuses it."""
-        start, self._searched = max(0, self._searched - 3), len(received)
-        end = received.find(b"\r\n\r\n", start)
+        start, self._searched = max(0, self._searched - 3), len(data)
+        end = data.find(b"\r\n\r\n", start)
         if end >= 0:
             return end + 4
-        end = received.find(b"\n\n", start)
+        end = data.find(b"\n\n", start)
         return end + 2 if end >= 0 else end
 
     def _read_head(self, head: bytes) -> None:
@@ -89,28 +89,28 @@ class RequestScan:
         if head.lstrip().startswith(WEBHOOK) and SIGNATURE in head:
             self._largest = LARGEST_WEBHOOK
 
-    def _judge(self, received: int, body_at: int) -> Arrival:
+    def _judge(self, size: int, body_at: int) -> Arrival:
         if self._end is None:
-            is_large = received - body_at > self._largest
+            is_large = size - body_at > self._largest
             return Arrival.CHUNKS_TOO_LARGE if is_large else Arrival.BODY
         if self._end - body_at > self._largest:
             return Arrival.BODY_TOO_LARGE
-        return Arrival.WHOLE if received >= self._end else Arrival.BODY
+        return Arrival.WHOLE if size >= self._end else Arrival.BODY
 
-    def _find_last_chunk(self, received: bytearray) -> int | None:
+    def _find_last_chunk(self, data: bytearray) -> int | None:
         """Return the end of a chunked body, or None while it has not come.
 
         Bytes that are no chunk end the body too: the parser refuses them.
         """
-        while (line_end := received.find(b"\r\n", self._next_chunk)) >= 0:
-            size = CHUNK_SIZE.fullmatch(received, self._next_chunk, line_end)
+        while (line_end := data.find(b"\r\n", self._next_chunk)) >= 0:
+            size = CHUNK_SIZE.fullmatch(data, self._next_chunk, line_end)
             if size is None:
                 return line_end
             length = int(size[1], 16)
             if not length:
                 # Behind the last chunk come lines of trailers, mostly none, and an empty line.
-                end = received.find(b"\r\n\r\n", line_end)
+                end = data.find(b"\r\n\r\n", line_end)
                 return end + 4 if end >= 0 else None
             self._next_chunk = line_end + 2 + length + 2
-        is_line = len(received) - self._next_chunk > LONGEST_CHUNK_LINE
-        return len(received) if is_line else None
+        is_line = len(data) - self._next_chunk > LONGEST_CHUNK_LINE
+        return len(data) if is_line else None

@@ -33,8 +33,8 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Demand:
-    """The work that an event asks for: organizations that need a pass, tasks with one organization
-    each, organizations to warm.
+    """The work that an event asks for: organizations that need a pass, tasks, each with one
+    organization of its contact, and organizations whose copies are to be warmed.
 
     `resolved`: the number of the conversation that has just been resolved, else 0.
     """
@@ -69,7 +69,7 @@ class EventReader:
         if name == "conversation_created":
             return self._read_new_conversation(event)
         if name in ("conversation_updated", "conversation_status_changed"):
-            tasks = self._judge(event, _find_changed(event))
+            tasks = self._judge(event, _find_new_values(event))
             return Demand(tasks=tasks, resolved=_find_resolved(event))
         if name == "message_created" and not event.get("private"):
             return self._read_message(event)
@@ -99,16 +99,16 @@ class EventReader:
         return Demand(tasks=tasks, warmings=self._find_seated(sender) if incoming else frozenset())
 
     def _judge(
-        self, conversation: Event, changed: Mapping[str, Any], lives: bool = False
+        self, conversation: Event, changes: Mapping[str, Any], lives: bool = False
     ) -> dict[Task, int | None]:
-        """Return the task for a conversation. `changed`: the values that somebody has just set;
+        """Return the task for a conversation. `changes`: the values that somebody has just set;
         `lives`: treat the conversation as living, whatever its status.
 
         A resolved conversation gets no name; a wrong value that somebody set there is repaired.
         """
         mention = _read_mention(conversation)
         return (
-            self._name_task(mention, changed, lives or mention.status != RESOLVED)
+            self._name_task(mention, changes, lives or mention.status != RESOLVED)
             if mention
             else {}
         )
@@ -119,17 +119,17 @@ class EventReader:
         return self._name_task(mention, {}, lives=True)
 
     def _name_task(
-        self, mention: Mention, changed: Mapping[str, Any], lives: bool
+        self, mention: Mention, changes: Mapping[str, Any], lives: bool
     ) -> dict[Task, int | None]:
         seats = self._memberships.name_seats(mention.contact)
-        kind = self._name_kind(mention, seats, changed, lives)
+        kind = self._name_kind(mention, seats, changes, lives)
         if not kind:
             return {}
         number = mention.contact if kind == REPAIR else mention.number
         return {Task(kind, number): min(map(int, seats), default=None)}
 
     def _name_kind(
-        self, mention: Mention, seats: Names, changed: Mapping[str, Any], lives: bool
+        self, mention: Mention, seats: Names, changes: Mapping[str, Any], lives: bool
     ) -> str:
         """Return NAMING, REPAIR or an empty text.
 
@@ -143,16 +143,16 @@ class EventReader:
         is_old_name = ID_ATTRIBUTE in wrong and is_stale(mention.attributes, links)
         if lives and wrong and (is_old_name or is_unnamed(links, seats, right)):
             return NAMING
-        return REPAIR if wrong and _is_overwritten(changed, right) else ""
+        return REPAIR if wrong and _is_overwritten(changes, right) else ""
 
     def _find_repair(self, event: Event) -> dict[Task, int | None]:
         """Return the repair of a contact, if somebody changed one of our attributes."""
         number = _read_number(event.get("id"))
-        changed = _find_changed(event)
-        if not number or not changed.keys() & set(OUR_ATTRIBUTES):
+        changes = _find_new_values(event)
+        if not number or not changes.keys() & set(OUR_ATTRIBUTES):
             return {}
         right = self._memberships.find_attributes(number)
-        if right is None or not _is_overwritten(changed, right):
+        if right is None or not _is_overwritten(changes, right):
             return {}
         return {Task(REPAIR, number): min(self._find_seated(event), default=None)}
 
@@ -176,10 +176,10 @@ class EventReader:
         )
 
 
-def _is_overwritten(changed: Mapping[str, Any], right: Values | Mapping[str, Any] | None) -> bool:
-    """Tell whether somebody else set one of our values. Our own writes are right, so their echo
-    never counts."""
-    ours = {key: value for key, value in changed.items() if key in OUR_ATTRIBUTES}
+def _is_overwritten(changes: Mapping[str, Any], right: Values | Mapping[str, Any] | None) -> bool:
+    """Tell whether somebody else set one of our values. Our own writes set the right values, so
+    their echo never counts."""
+    ours = {key: value for key, value in changes.items() if key in OUR_ATTRIBUTES}
     return any(value != (right or {}).get(key) for key, value in ours.items())
 
 
@@ -193,7 +193,7 @@ def _find_resolved(event: Event) -> int:
     return _read_number(event.get("id")) if resolved else 0
 
 
-def _find_changed(event: Event) -> dict[str, Any]:
+def _find_new_values(event: Event) -> dict[str, Any]:
     """Return the custom attributes that were just changed, with their present values."""
     rows = event.get("changed_attributes")
     values: dict[str, Any] = {}
@@ -209,8 +209,8 @@ def _find_changed(event: Event) -> dict[str, Any]:
 def _identifies(event: Event) -> bool:
     """Tell whether a key of the contact changed: an e-mail, a phone. Most updates note mere
     activity."""
-    changed = event.get("changed_attributes")
-    rows = changed if isinstance(changed, list) else []
+    changes = event.get("changed_attributes")
+    rows = changes if isinstance(changes, list) else []
     return any(IDENTIFYING & row.keys() for row in rows if isinstance(row, dict))
 
 

@@ -71,7 +71,8 @@ def receive_webhook() -> ResponseReturnValue:
 def _take(secret: str) -> Demand:
     """Check a webhook, line up its demand and return the demand.
 
-    The cheapest check comes first: who shows no signature has no body read. Raises `Refusal`.
+    The cheapest check comes first: the body of a request without a signature is not read. Raises
+    `Refusal`.
     """
     if (request.content_length or 0) > LARGEST_WEBHOOK:
         raise Refusal(413, "too_large", f"more than {LARGEST_WEBHOOK} bytes")
@@ -114,8 +115,8 @@ def check_signature(secret: str, headers: Headers, raw: bytes, now: float) -> No
     right = digest.hexdigest()
     if not hmac.compare_digest(signature.encode(), f"sha256={right}".encode()):
         raise Refusal(401, "wrong_signature", "no signature of our webhook")
-    # The age is checked after the signature, so that the log tells the difference of clocks of a
-    # proven timestamp.
+    # The age is checked after the signature, so that the difference of clocks in the log comes from
+    # a timestamp that Chatwoot has signed.
     if abs(now - int(stamp)) > TOLERANCE:
         raise Refusal(401, "stale", f"its time minus ours: {int(stamp) - now:.0f} s")
 

@@ -53,5 +53,5 @@ def work_on_each(work: Callable[[T], str], items: Iterable[T]) -> ContactErrors:
 def _concerns_all(error: PanelError) -> bool:
     if isinstance(error, Unauthorized):
         return error.code not in CONCERNING_ONE
-    # A firewall's refusal concerns one record: a word in that record may be the reason.
+    # A firewall's refusal may concern one record alone: a word in that record may be the reason.
     return isinstance(error, Paused) or error.code in CONCERNING_ALL

@@ -74,16 +74,16 @@ class ContactWriter:
         """
         with self.lock(f"contact:{number}"):
             contact = present or self._chatwoot.contact(number)
-            right = self.make_right(number, leaving)
-            changed = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
+            right = self.make_right_attributes(number, leaving)
+            changes = {k: v for k, v in right.items() if contact.attributes.get(k) != v}
             # No phone is written, and an e-mail by `correct_email` alone. A visitor who types
             # somebody's e-mail or phone into the website's chat can read the whole contact, and
             # would learn the other.
             fields: dict[str, Any] = choose_identifier(contact, identifier)
             if name and _wants_name(contact, name):
                 fields["name"] = name[:LONGEST_NAME]
-            if changed:
-                fields["custom_attributes"] = changed
+            if changes:
+                fields["custom_attributes"] = changes
             surplus = list_ours(contact).keys() - right.keys()
             if self.sightings and (fields or surplus):
                 self.sightings.unsettle(number, at or time.time())
@@ -103,7 +103,7 @@ class ContactWriter:
 
     def is_in_line(self, contact: Contact, name: str, identifier: str | None) -> bool:
         """Tell whether `write` would find nothing to change in this contact."""
-        right = self.make_right(contact.id)
+        right = self.make_right_attributes(contact.id)
         unnamed = name and _wants_name(contact, name)
         attributes = list_ours(contact)
         return not unnamed and attributes == right and not choose_identifier(contact, identifier)
@@ -159,15 +159,15 @@ class ContactWriter:
         if identifier and contact.identifier == identifier:
             self._send(number, {"identifier": None})
 
-    def make_right(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
+    def make_right_attributes(self, number: int, leaving: Leaving = _nobody) -> dict[str, Any]:
         """Return the attributes that the contact may have now; none where it has no
         organization."""
-        seats = self._memberships.find_told(number)
+        seats = self._memberships.find_for_attributes(number)
         return make_attributes([seat for seat in seats if not leaving(seat[1])])
 
     def is_somebody(self, number: int, leaving: Leaving = _nobody) -> bool:
         """Tell whether a pass has seated this contact, or an agent's pick for it may be written."""
-        return bool(self.make_right(number, leaving))
+        return bool(self.make_right_attributes(number, leaving))
 
     def _send(self, number: int, fields: dict[str, Any]) -> None:
         while fields:

@@ -24,11 +24,11 @@ from panel.upstream.chatwoot import (
 
 log = logging.getLogger(__name__)
 
-TOLD = ""  # the identifier of a seat without a contact that was reported to an administrator
+TOLD = ""  # in place of an identifier: the lost contact of this seat was reported already
 
 
 class ContactLost(GiveUp):
-    """Only an identifier could find this contact, and our table has lost the identifier."""
+    """The contact could be found only by its identifier, which our table no longer has."""
 
     code = "contact_lost"
 
@@ -37,12 +37,12 @@ class ContactLost(GiveUp):
 class Place:
     """The contact of a person, and our identifier in it, if any.
 
-    `made`: we made the contact a moment ago, so it has no conversations.
+    `is_new`: we made the contact a moment ago, so it has no conversations.
     """
 
     contact: Contact
     identifier: str | None = None
-    made: bool = False
+    is_new: bool = False
 
 
 class Contacts:
@@ -88,7 +88,7 @@ class Contacts:
         self._report_squatter(contact, stored)
         if find_key(desired, contact):
             return True
-        if contact.joined:
+        if contact.has_inbox:
             # A contact that we made belongs to no inbox. A contact in an inbox was made for an
             # unknown person who writes through it.
             log.warning(
@@ -146,7 +146,7 @@ class Contacts:
         fields: dict[str, Any] = {"name": desired.name[:LONGEST_NAME], key: value}
         identifier = value if key == "identifier" else None
         try:
-            return Place(self._chatwoot.create_contact(fields), identifier, made=True)
+            return Place(self._chatwoot.create_contact(fields), identifier, is_new=True)
         except ValuesRefused as taken:
             owner = self._chatwoot.find_contact(key, value) if key in taken.attributes else None
             if not owner:

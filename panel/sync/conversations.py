@@ -84,8 +84,8 @@ class Conversations:
             if for_good or not _is_decided(links, {str(organization)}):
                 self.withhold_name(row.id, organization)
 
-        listed = self._chatwoot.list_conversations(contact)
-        self._work([row for row in listed if _read_id(row.attributes) == str(organization)], clear)
+        rows = self._chatwoot.list_conversations(contact)
+        self._work([row for row in rows if _read_id(row.attributes) == str(organization)], clear)
 
     def withhold_name(self, conversation: int, organization: int) -> None:
         """Clear this organization's values in the conversation."""
@@ -154,7 +154,7 @@ def find_right_values(
     `links`: those of the conversation and its contact; `seats`: the contact's organizations;
     `picks`: those of `list_picked` that we know.
     """
-    named = _read_id(present)
+    present_id = _read_id(present)
     if _is_decided(links, seats):
         return _find_picked_values(links, picks)
     if len(seats) == 1:
@@ -162,8 +162,8 @@ def find_right_values(
         return {ID_ATTRIBUTE: organization, NAME_ATTRIBUTE: name}
     # With several organizations, the one that the conversation names already is right. But a name
     # that we wrote while we knew of that organization alone is not: now an agent has to choose.
-    if named in seats and not is_stale(present, links):
-        return {ID_ATTRIBUTE: named, NAME_ATTRIBUTE: seats[named]}
+    if present_id in seats and not is_stale(present, links):
+        return {ID_ATTRIBUTE: present_id, NAME_ATTRIBUTE: seats[present_id]}
     return NO_NAME if seats or is_stale(present, links) else None
 
 
@@ -173,7 +173,8 @@ def find_changes(present: Mapping[str, Any], right: Values | None) -> dict[str, 
 
 
 def is_stale(present: Mapping[str, Any], links: list[Link]) -> bool:
-    """Tell whether we wrote the present name. Such a name is outdated if it is not right."""
+    """Tell whether we wrote the present name. A name of ours is outdated as soon as it is no longer
+    the right one."""
     return _read_id(present) in {str(link.organization) for link in _list_matched(links)}
 
 

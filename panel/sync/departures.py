@@ -126,7 +126,7 @@ class Departures:
         Returns the base's number; 0 where the contact was deleted, or its base has a seat.
         """
         seats = self._directory.memberships_of(number)
-        bases = self._find_bases(person, self._writer.make_right(number))
+        bases = self._find_bases(person, self._writer.make_right_attributes(number))
         for base in bases:
             for organization, _ in seats:
                 self._conversations.clear_name(base.id, organization.id, for_good=False)

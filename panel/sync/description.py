@@ -13,10 +13,9 @@ from panel.models.licenses import Entitlement
 from panel.models.organizations import Organization
 from panel.models.phones import is_switchboard, normalize_phone
 from panel.models.text import normalize_email
-from panel.models.values import Status
-from panel.sync.people import find_status
+from panel.sync.people import STATUSES_BY_WEIGHT, find_status
 from panel.upstream.chatwoot import LONGEST_NAME
-from panel.upstream.documents import Listed
+from panel.upstream.documents import RecordList
 
 # The fields of an answer from which each fact is read. The phone is not among them: whether it is a
 # switchboard's depends on its original spelling, which is not kept.
@@ -39,7 +38,7 @@ def keep_known(truth: Organization, before: Known | None) -> Organization:
 
 
 def describe(
-    truth: Organization, entitlements: Listed[Entitlement], before: Known | None, now: datetime
+    truth: Organization, entitlements: RecordList[Entitlement], before: Known | None, now: datetime
 ) -> Known:
     """Make the row of an organization; `now` is in the zone in which days are counted."""
     company = Known(
@@ -56,11 +55,16 @@ def describe(
         active_entitlements=before.active_entitlements if before else 0,
         next_expiry=before.next_expiry if before else None,
     )
+    # A status that nobody knows does not say that a customer has nothing.
     readable = [
-        entitlement for entitlement in entitlements.rows if isinstance(entitlement.status, Status)
+        entitlement
+        for entitlement in entitlements.rows
+        if entitlement.status_value in STATUSES_BY_WEIGHT
     ]
     summary = company if entitlements.received and not readable else _sum_up(company, readable, now)
-    return _keep_told(summary, before, now.date()) if entitlements.cut and before else summary
+    return (
+        _keep_higher_values(summary, before, now.date()) if entitlements.cut and before else summary
+    )
 
 
 def _sum_up(company: Known, entitlements: list[Entitlement], now: datetime) -> Known:
@@ -79,7 +83,7 @@ def _sum_up(company: Known, entitlements: list[Entitlement], now: datetime) -> K
     )
 
 
-def _keep_told(company: Known, before: Known, today: date) -> Known:
+def _keep_higher_values(company: Known, before: Known, today: date) -> Known:
     """Keep the higher values: an incomplete list lowers none that a whole list gave."""
     ends = [row.next_expiry for row in (company, before)]
     return replace(

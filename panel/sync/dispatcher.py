@@ -59,13 +59,13 @@ class Dispatcher:
             entry = self._passes.get(pass_id)
             turn = entry[1] if entry else Turn(lane)
             self._passes[pass_id] = organization, turn
-            turn.begun = time.monotonic()
+            turn.started_at = time.monotonic()
             return turn
 
     def enter_task(self, task: Task, try_id: str) -> Turn:
         with self._lock:
-            begun = task.kind, Turn(Lane.URGENT, time.monotonic())
-            return self._tasks.setdefault(try_id, begun)[1]
+            entry = task.kind, Turn(Lane.URGENT, time.monotonic())
+            return self._tasks.setdefault(try_id, entry)[1]
 
     def leave(self, work_id: str) -> None:
         """Note that a pass or a try of a task has ended."""
@@ -113,7 +113,7 @@ class Dispatcher:
             free = most - sum(turn.lane == lane for _, turn in self._passes.values())
         if free <= 0:
             return
-        # A pass that has begun and not noted it yet still stands in the lane.
+        # A pass that has begun still stands in the lane until its first step is stored.
         rows = lanes.find_next(connection, lane, free + len(running), now)
         for organization, pass_id in [row for row in rows if row[1] not in running][:free]:
             self.enter_pass(organization, pass_id, lane)

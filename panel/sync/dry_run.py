@@ -53,10 +53,10 @@ FORMER_EMAIL = (
 
 @dataclass(frozen=True)
 class PlannedCall:
-    """A call to Chatwoot that a pass would make, or the reason why it could not.
+    """A call to Chatwoot that a pass would make, or the reason why the pass would fail.
 
-    `before`: the present values, as far as they were read; `side`: the world that could not be
-    asked.
+    `before`: the present values, as far as they were read; `side`: the outside world that could not
+    be asked.
     """
 
     organization: int
@@ -78,8 +78,8 @@ class PlannedCall:
         kind, _, rest = self.path.partition("/")
         if not rest:
             keys = (self.body.get(key) for key in ("email", "phone_number"))
-            whom = next(filter(None, keys), self.body.get("name"))
-            return f"nobody in Chatwoot is {whom}: a contact should be made"
+            name = next(filter(None, keys), self.body.get("name"))
+            return f"nobody in Chatwoot is {name}: a contact should be made"
         number = rest.partition("/")[0]
         changes = "; ".join(_describe_value(*values) for values in self._list_values())
         return f"{kind.removesuffix('s')} {number}: {changes}"
@@ -201,7 +201,7 @@ class DryRun:
         self._client = make_limited_client(services.settings)
         self._back_office = make_limited_back_office(services)
 
-    def run(self, chosen: Iterable[int]) -> Iterable[PlannedCall]:
+    def run(self, organizations: Iterable[int]) -> Iterable[PlannedCall]:
         """Yield the changes that passes of these organizations would make in Chatwoot; nothing is
         written."""
         scratch = self._copy_tables()
@@ -217,7 +217,7 @@ class DryRun:
             ThreadLocks(),
         )
         try:
-            for organization in chosen:
+            for organization in organizations:
                 yield from self._run_pass(organization, reconciler, chatwoot)
                 yield from list_unsettled(directory, Links(scratch), organization)
                 yield from _list_erased(directory, organization)

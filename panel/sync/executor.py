@@ -97,7 +97,7 @@ class Executor:
 
     def prepare(self) -> None:
         """Prepare `launch`; only the leader may."""
-        self._queue.migrate()  # else the look into it waits for its tables without end
+        self._queue.migrate()  # without its tables, `take_over` would wait for ever
         self._queue.take_over(EXECUTOR)
 
     def launch(self, work: Work, note_end: Callable[[], None]) -> Dispatcher:
@@ -157,7 +157,7 @@ class Executor:
 
         @DBOS.workflow(name=WARM_WORKFLOW)
         def warm(organization: int) -> None:
-            """Run what a version before the lanes has enqueued."""
+            """Run a workflow that a version from before the lanes has enqueued."""
             work.warm(organization)
 
         def begin(organization: int, pass_id: str) -> None:
@@ -253,11 +253,10 @@ class Executor:
 
 
 def _is_news(line: logging.LogRecord) -> bool:
-    """Is this line of the engine worth logging?
+    """Tell whether this line of the engine is worth logging.
 
-    The engine logs every pass that failed, with a traceback of its own inside.
-
-    A buried pass has a line of ours already. A pass that the end of a process cut off has no fault.
+    The engine logs every failed pass with a traceback from its own code. A buried pass has a line
+    of ours already. A pass that was cut off by the end of a process has no fault.
     """
     error = line.exc_info[1] if line.exc_info else None
     if isinstance(error, dbos_errors.DBOSException):

@@ -15,13 +15,13 @@ from panel.data.workers import BEAT_SECONDS, STANDING_BY, STOPPED, Workers
 from panel.errors import PanelError
 
 log = logging.getLogger(__name__)
-LOOK_BEATS = 6  # the number of beats between two checks whether we may write: a minute
+LOOK_BEATS = 6  # beats from one check whether we may write to the next: a minute
 
 
 class Heartbeat:
     """Safe for threads. `may_write`: see `installation_mark`; it may ask Chatwoot.
 
-    `tell` hears each new state.
+    `tell` is called with each new state.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class Heartbeat:
 
     def _write(self) -> None:
         with self._lock:
-            ended, self._has_ended = self._has_ended, False
+            has_ended, self._has_ended = self._has_ended, False
             try:
-                self._workers.put(self.name, self._state, ended)
+                self._workers.put(self.name, self._state, has_ended)
             except PanelError as error:
-                self._has_ended = ended
+                self._has_ended = has_ended
                 log.info("worker %s cannot say how it is: %s", self.name, error)

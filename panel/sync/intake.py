@@ -82,8 +82,8 @@ class Intake:
     def accept(self, hook: Hook) -> str:
         """Keep the hook durably: "accepted", "duplicate" or "ignored".
 
-        Raises `NotKept` when the hook was not kept. If it was kept all the same, its repetition is
-        a duplicate.
+        Raises `NotKept` when it is not sure that the hook was kept. If it was kept, the sender's
+        repetition is a duplicate.
         """
         row = _make_row(hook, self._clock())
         if not self._keep(row):
@@ -188,10 +188,10 @@ class Intake:
         `TaskIntake.replay`.
         """
         with self._database.connect() as connection:
-            buried = dead_letters.find_buried(connection, buried_id)
-        if buried is None:
+            burial = dead_letters.find_buried(connection, buried_id)
+        if burial is None:
             return False
-        organization, pass_id = buried
+        organization, pass_id = burial
         with inbox.write_transaction(self._database, organization) as connection:
             if not dead_letters.unbury_hooks(connection, pass_id):
                 return False

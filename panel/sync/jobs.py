@@ -48,9 +48,9 @@ start_series(PASS_TRY_SECONDS, PASS_OUTCOMES)
 
 
 @dataclass(frozen=True)
-class LinedUp:
+class ReconcileResult:
     """The result of `sync reconcile`. `withheld`: the number of organizations that are gone and
-    were not cleared, because they are too many of the `known` ones."""
+    were not cleared, because they are too large a share of the `known` ones."""
 
     lined_up: int
     withheld: int
@@ -163,7 +163,7 @@ class Jobs:
             with suppress(PanelError):
                 self._services.back_office.read(document, organization, CacheControl.FRESH)
 
-    def reconcile(self, force: bool = False, watch: Watch = iter) -> LinedUp:
+    def reconcile(self, force: bool = False, watch: Watch = iter) -> ReconcileResult:
         """Line up every known organization.
 
         Where too many of them are gone, their clearing alone is withheld, as in a night, unless
@@ -180,7 +180,7 @@ class Jobs:
             [number for number in numbers if number not in missing], Lane.RECONCILE
         )
         withheld = len(missing) if is_withheld else 0
-        return LinedUp(len(numbers) - withheld, withheld, len(numbers))
+        return ReconcileResult(len(numbers) - withheld, withheld, len(numbers))
 
     def begin_night(self) -> None:
         """Begin a night, as the worker's schedule asks; `keep_nights` goes on with it."""
@@ -193,26 +193,26 @@ class Jobs:
         self._services.links.prune(time.time())
 
     def run_nightly(self) -> None:
-        """A whole night, now."""
+        """Run a whole night now."""
         self.begin_night()
         self._night.work(Event())
 
-    def keep_nights(self, ended: Event) -> None:
-        """Go on with a night that is under way, and begin one that was missed, until `ended` is
+    def keep_nights(self, stop: Event) -> None:
+        """Go on with a night that is under way, and begin one that was missed, until `stop` is
         set."""
         with working(Turn(Lane.RECONCILE, time.monotonic())):
-            self._keep_nights(ended)
+            self._keep_nights(stop)
 
-    def _keep_nights(self, ended: Event) -> None:
-        while not ended.is_set():
+    def _keep_nights(self, stop: Event) -> None:
+        while not stop.is_set():
             try:
                 if self._night.is_due():
                     self.begin_night()
-                self._night.work(ended)
+                self._night.work(stop)
             except Exception as error:  # noqa: BLE001 (nights must not end unnoticed)
                 ids = {"error": type(error).__name__}
                 self._events.record(log.warning, "a night cannot begin now", **ids)
-            ended.wait(NIGHT_POLL_SECONDS)
+            stop.wait(NIGHT_POLL_SECONDS)
 
     def _line_up(self, organizations: Collection[int], kind: str) -> None:
         self._intake.line_up(organizations, Lane.RECONCILE, kind)

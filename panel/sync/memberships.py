@@ -18,7 +18,9 @@ class Memberships:
 
     def find_seats(self, contact: int) -> list[tuple[Known, Person]]:
         """Return the contact's organizations, without those that an agent refused for it."""
-        refusals = {link.organization for link in self._find_said(contact) if link.state == REFUSED}
+        refusals = {
+            link.organization for link in self._find_decisions(contact) if link.state == REFUSED
+        }
         seats = self._directory.memberships_of(contact)
         return [seat for seat in seats if seat[0].id not in refusals]
 
@@ -37,7 +39,7 @@ class Memberships:
             for number in sorted(companies)
         ]
 
-    def find_told(self, contact: int) -> list[tuple[Known, Person]]:
+    def find_for_attributes(self, contact: int) -> list[tuple[Known, Person]]:
         """Return seats and picks, by ascending id: the organizations that the contact's attributes
         name."""
         both = [*self.find_seats(contact), *self.find_picked(contact)]
@@ -49,7 +51,7 @@ class Memberships:
         Returns None where our tables do not know them: the contact has no organization, or an agent
         picked one that no pass has seen.
         """
-        seats = self.find_told(contact)
+        seats = self.find_for_attributes(contact)
         if self._list_picked(contact) - {company.id for company, _ in seats} or not seats:
             return None
         return make_attributes(seats)
@@ -64,8 +66,8 @@ class Memberships:
         return {str(number): organization.name for number, organization in companies.items()}
 
     def _list_picked(self, contact: int) -> set[int]:
-        links = self._find_said(contact)
+        links = self._find_decisions(contact)
         return {link.organization for link in links if link.state == PICKED and link.disclosed}
 
-    def _find_said(self, contact: int) -> list[Link]:
+    def _find_decisions(self, contact: int) -> list[Link]:
         return self._links.find(0, contact)

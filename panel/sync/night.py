@@ -25,7 +25,7 @@ from panel.sync.night_parts import (
     describe_trouble,
     is_of_database,
 )
-from panel.sync.night_strays import Asking
+from panel.sync.night_strays import WorkOrders
 from panel.sync.plan import Notes
 from panel.sync.reconcile import DELETED, RECONCILE, Reconciler
 from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot
@@ -33,7 +33,7 @@ from panel.upstream.chatwoot import PAGE_CONTACTS, Chatwoot
 log = logging.getLogger(__name__)
 NIGHTS_A_WEEK = 7  # every organization has its turn within a week
 BEGINS = (4, 23)  # hour and minute in PANEL_TIMEZONE
-# Organizations in one query: the search for the longest unread ones is slow among a million.
+# Organizations that one query finds: finding the longest unread ones among a million is slow.
 TURNS_AT_ONCE = 100
 # The share of the known organizations; a larger one looks like a broken back office.
 MOST_CLEARED = 0.05
@@ -62,7 +62,7 @@ class Night:
         self._chatwoot = chatwoot
         self._contacts, self._strays = comparisons.contacts, comparisons.strays
         self._inbox = inbox
-        self._asking = Asking(lambda numbers: inbox.line_up(numbers, RECONCILE), inbox.ask)
+        self._work_orders = WorkOrders(lambda numbers: inbox.line_up(numbers, RECONCILE), inbox.ask)
         self._alone = Lock()
         self._events = LogThrottle()
         self._turns: list[int] = []  # organizations that are next
@@ -83,16 +83,16 @@ class Night:
             return last
         now, count = time.time(), self._readings.count_known()
         self._turns = []
-        # Deleted organizations are asked about each night: the hook may have come before the
-        # deletion.
-        self._readings.bring_forward(self._readings.list_told(DELETED))
+        # Organizations that the plugin called deleted have a turn each night: that hook may have
+        # come before the deletion.
+        self._readings.bring_forward(self._readings.list_by_hook(DELETED))
         night = NightRow(now, now, known=count, wanted=-(-count // NIGHTS_A_WEEK))
         self._nights.put(night)
         log.info("a night begins: %d organizations are known", count)
         return night
 
     def is_due(self) -> bool:
-        """Was the last night missed? Before the very first night the answer is no."""
+        """Tell whether the last night was missed. Before the very first night none was."""
         last = self._nights.read_last()
         if last is None:
             now = time.time()
@@ -109,16 +109,16 @@ class Night:
 
     # -- the steps of a night -----------------------------------------------------------------
 
-    def work(self, ended: Event) -> None:
-        """Go on with the night that is under way, until it is over or `ended` is set."""
+    def work(self, stop: Event) -> None:
+        """Go on with the night that is under way, until it is over or `stop` is set."""
         if not self._alone.acquire(blocking=False):
             return
         try:
-            while not ended.is_set():
+            while not stop.is_set():
                 rest = self._try_step()
                 if rest is None:
                     return
-                ended.wait(rest)
+                stop.wait(rest)
         finally:
             self._alone.release()
 
@@ -180,8 +180,8 @@ class Night:
 
     def _note_trouble(self, night: NightRow, error: Exception) -> None:
         side = error.side if isinstance(error, PanelError) else ""
-        noted = replace(night, trouble=describe_trouble(error), side=side, noted_at=time.time())
-        self._nights.put(noted)
+        updated = replace(night, trouble=describe_trouble(error), side=side, noted_at=time.time())
+        self._nights.put(updated)
 
     def _skip_turn(self, night: NightRow, turn: str, error: Exception) -> NightRow:
         self._failures += isinstance(error, TryLater | Unauthorized)
@@ -194,7 +194,7 @@ class Night:
 
     def _read_page(self, night: NightRow) -> NightRow:
         page, at = night.place + 1, time.time()
-        contacts, total = self._chatwoot.list_told(page)
+        contacts, total = self._chatwoot.list_with_organization(page)
         differing = self._contacts.find_differing(contacts, at)
         night = self._ask_passes(night, differing)
         night = replace(night, place=page, contacts=night.contacts + len(contacts))
@@ -240,7 +240,7 @@ class Night:
 
     def _compare(self, night: NightRow, organization: int) -> NightRow:
         try:
-            changed = self._reconciler.has_changed(organization)
+            has_changed = self._reconciler.has_changed(organization)
         except Paused:
             raise  # no request was sent: the turn is not lost
         except Missing as error:
@@ -252,7 +252,7 @@ class Night:
             return self._skip_turn(night, f"organization {organization}", error)
         self._readings.note_turn(organization, time.time())
         night = replace(night, compared=night.compared + 1)
-        return self._ask_passes(night, {organization}) if changed else night
+        return self._ask_passes(night, {organization}) if has_changed else night
 
     def _note_missing(self, night: NightRow, organization: int, error: Missing) -> NightRow:
         if error.code == "unknown_organization" and self._inbox.was_deleted(organization):
@@ -264,7 +264,7 @@ class Night:
     # -- the end ---------------------------------------------------------------------------------
 
     def _close(self, night: NightRow) -> NightRow:
-        after = self._strays.look(night, self._asking)
+        after = self._strays.look(night, self._work_orders)
         return after or self._end(night)
 
     def _end(self, night: NightRow) -> NightRow:

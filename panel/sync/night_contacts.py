@@ -32,7 +32,9 @@ class ContactComparison:
 
     def find_owners(self, contact: int) -> set[int]:
         """Return the organizations that this contact's attributes should name."""
-        return {organization.id for organization, _ in self._memberships.find_told(contact)}
+        return {
+            organization.id for organization, _ in self._memberships.find_for_attributes(contact)
+        }
 
     def find_absent(self) -> set[int]:
         """Return organizations with a person who has no contact. A contact that was deleted in
@@ -42,7 +44,7 @@ class ContactComparison:
         return {organization for organization, _ in self._directory.list_absent() - excused}
 
     def _compare(self, contact: Contact, before: Sighting | None) -> set[int]:
-        seats = self._memberships.find_told(contact.id)
+        seats = self._memberships.find_for_attributes(contact.id)
         if not seats:
             return self._find_claimed(contact)
         is_told = list_ours(contact) == make_attributes(seats)
@@ -56,8 +58,8 @@ class ContactComparison:
         claim stays as it is (`Departures.clear_orphans`)."""
         if contact.public or is_bare(contact):
             return set()
-        claimed = _read_numbers(contact.attributes.get(ID_ATTRIBUTE))
-        return set(self._directory.get_organizations(claimed))
+        claims = _read_numbers(contact.attributes.get(ID_ATTRIBUTE))
+        return set(self._directory.get_organizations(claims))
 
 
 def digest_shown(contact: Contact) -> str:

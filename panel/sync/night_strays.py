@@ -25,8 +25,8 @@ PEOPLE_ASKED_AT_ONCE = 50  # mostly no contact is found, so the answer is one pa
 LOOKED_AT_ONCE = 15  # organizations that are searched in one step of the night
 # Pages of conversations: the latest thousand living ones without an organization.
 MOST_UNNAMED_PAGES = 40
-# A night may make one call for every twelve contacts. Where fewer than ROOM calls are left, each
-# half gets one night of seven.
+# The search may make one call for every twelve contacts. Where that is fewer than ROOM calls, the
+# conversations have their turn in one night of seven, and the contacts in another one.
 ROOM = 2
 CALLS_FOR_CONTACTS = 12
 DAYS = {"conversations": 0, "contacts": 3}
@@ -34,7 +34,7 @@ WEEK = 7  # nights
 
 
 @dataclass(frozen=True)
-class Asking:
+class WorkOrders:
     """`line_up(organizations)` lines up passes; `ask(task, organization)` keeps a task."""
 
     line_up: Callable[[Collection[int]], None]
@@ -52,11 +52,11 @@ class Strays:
         self._readings = readings
         self._reader = reader
 
-    def look(self, night: NightRow, asking: Asking) -> NightRow | None:
+    def look(self, night: NightRow, orders: WorkOrders) -> NightRow | None:
         """Take one step; returns None when the search is done. Raises `PanelError`."""
         if night.place == 0:
             if has_turn(night, "conversations"):
-                self._look_at_conversations(asking)
+                self._look_at_conversations(orders)
             return replace(night, place=1)
         if not has_turn(night, "contacts"):
             return None
@@ -65,18 +65,18 @@ class Strays:
         if not numbers:
             return None
         organizations = self._find_unseated(numbers)
-        asking.line_up(organizations)
+        orders.line_up(organizations)
         place, lined_up = numbers[-1] + 1, night.lined_up + len(organizations)
         return replace(night, place=place, lined_up=lined_up)
 
-    def _look_at_conversations(self, asking: Asking) -> None:
+    def _look_at_conversations(self, orders: WorkOrders) -> None:
         for page in range(1, MOST_UNNAMED_PAGES + 1):
-            listed = self._chatwoot.list_unnamed(page)
-            for row in listed:
+            conversations = self._chatwoot.list_unnamed(page)
+            for row in conversations:
                 mention = Mention(row.id, row.contact.id, row.status, row.attributes)
                 for task, organization in self._reader.find_naming(mention).items():
-                    asking.ask(task, organization)
-            if len(listed) < FILTERED_CONVERSATIONS:
+                    orders.ask(task, organization)
+            if len(conversations) < FILTERED_CONVERSATIONS:
                 return
 
     def _find_unseated(self, numbers: Sequence[int]) -> list[int]:
@@ -103,11 +103,11 @@ def _list_keys(people: Sequence[Person]) -> Iterator[Condition]:
 
 
 def _has_room(night: NightRow) -> bool:
-    """Tell whether both halves fit into the night's calls: one for every twelve contacts."""
+    """Tell whether the conversations and the contacts both fit into the calls of this night."""
     pages = -(-night.contacts // PAGE_CONTACTS)
     return night.contacts // CALLS_FOR_CONTACTS - pages >= ROOM
 
 
 def has_turn(night: NightRow, half: str) -> bool:
-    """Tell whether this half has its turn in this night."""
+    """Tell whether this half (conversations or contacts) has its turn in this night."""
     return _has_room(night) or int(night.begun_at // DAY_SECONDS) % WEEK == DAYS[half]

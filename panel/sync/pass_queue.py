@@ -1,7 +1,7 @@
 """The client of the durable engine (DBOS Transact): its workflows, their limits, its leftovers.
 
 Waiting passes and tasks stand in our own tables (`lanes`, `tasks`), written by the transaction that
-keeps the hook. The engine hears of a pass when it begins, and carries it through a death of the
+keeps the hook. The engine is told of a pass when it begins, and carries it through a death of the
 process. We do not use the engine's own queues: they serve organizations at random, take a
 millisecond for each of many, and poll at the cost of a twentieth of a core.
 """
@@ -74,9 +74,11 @@ class PassQueue:
         Only the leader may call this, before the engine is launched: the other executors are dead
         then. The engine resumes the work of its own id by itself.
         """
-        begun = self._list(["PENDING"], (PASS_WORKFLOW, TASK_WORKFLOW))
-        abandoned = [item for item in begun if item.executor_id != executor]
-        self._resume([*abandoned, *(item for item in begun if item.queue_name in FORMER_QUEUES)])
+        workflows = self._list(["PENDING"], (PASS_WORKFLOW, TASK_WORKFLOW))
+        abandoned = [item for item in workflows if item.executor_id != executor]
+        self._resume(
+            [*abandoned, *(item for item in workflows if item.queue_name in FORMER_QUEUES)]
+        )
         self.adopt_former()
         for name in {item.name for item in self.client.list_queues()}.intersection(FORMER_QUEUES):
             self.client.delete_queue(name)
@@ -105,10 +107,10 @@ class PassQueue:
 
     def delete_finished_of(self, organization: int) -> int:
         """Forget the passes of an organization that have ended; returns their number."""
-        ended = self.client.list_workflows(
+        workflows = self.client.list_workflows(
             status=ENDED, name=[PASS_WORKFLOW], load_input=True, load_output=False
         )
-        ids = [workflow.workflow_id for workflow in ended if _is_about(workflow, organization)]
+        ids = [workflow.workflow_id for workflow in workflows if _is_about(workflow, organization)]
         if ids:
             self.client.delete_workflows(ids)
         return len(ids)

@@ -36,9 +36,11 @@ class PassRunner:
         with inbox.write_transaction(self._database, organization) as connection:
             return list(pass_states.begin_pass(connection, organization, pass_id) or ())
 
-    def settle(self, organization: int, pass_id: str, begun: list[int], outcome: TryOutcome) -> str:
+    def settle(
+        self, organization: int, pass_id: str, sequences: list[int], outcome: TryOutcome
+    ) -> str:
         """Note the outcome of a try; returns why the pass was buried, or ""."""
-        through, first = begun
+        through, first = sequences
         reason, now = outcome["reason"], self._clock()
         # An older program may have ended the try before this one settles it.
         side = outcome.get("side", "")
@@ -48,8 +50,8 @@ class PassRunner:
                 return ""
             if outcome["later"] and self._try_again(connection, organization, outcome):
                 return ""
-            # Only hooks that waited at the first try have had all tries; younger hooks get tries of
-            # their own.
+            # Only the hooks that waited at the first try have had all tries. Younger hooks get
+            # tries of their own.
             ids = {"organization": organization}
             log.warning("organization %s: buried: %s", organization, reason, extra={"fields": ids})
             # Later hooks keep their place in the lane, or get back the place that this pass took.
@@ -72,16 +74,16 @@ class PassRunner:
         """Bury the hooks of a pass that was cancelled, or that ended its process again and
         again."""
         with self._database.connect() as connection:
-            begun = pass_states.list_running(connection)
+            running = pass_states.list_running(connection)
         # The rows are read before the engine's list: a pass that ends between the two reads has
         # settled its row.
         living = {workflow.workflow_id for workflow in self._queue.list_living(PASS_WORKFLOW)}
-        for organization, pass_id in begun.items():
+        for organization, pass_id in running.items():
             if pass_id not in living:
                 self._bury(organization, pass_id)
         with self._database.connect() as connection:
-            forgotten = pass_states.list_forgotten(connection)
-        for organization in forgotten:
+            organizations = pass_states.list_forgotten(connection)
+        for organization in organizations:
             with inbox.write_transaction(self._database, organization) as connection:
                 self._take_place(connection, organization)
 

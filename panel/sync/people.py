@@ -23,7 +23,7 @@ ROLES_BY_WEIGHT = (
 IDENTIFIER_BYTES = 24
 # A collaborator is a member while status and invitation both allow it; a missing value allows it.
 # An invitation makes nobody a member before it is accepted: anybody can invite any address.
-NO_ROLE = "pending"
+NO_ROLES = frozenset({"pending", "pendente", "invited"})
 MEMBER_STATUSES = frozenset({"active", "accepted", "publish"})
 MEMBER_INVITES = frozenset({"accepted"})
 DECIDING_FIELDS = frozenset({"email", "role", "status", "invite_status"})
@@ -65,9 +65,9 @@ class DesiredPerson:
         return None if self.phone_shared else self.phone
 
     def list_keys(self) -> dict[str, str]:
-        """Return the keys that find this person in Chatwoot, in the order of the search.
+        """Return the keys by which this person is searched in Chatwoot, in the order of the search.
 
-        The `identifier` is none of them: a visitor can write any.
+        The `identifier` is none of them, because a visitor can write any identifier.
         """
         keys = {"email": self.email, "phone_number": self.own_phone}
         return {key: value for key, value in keys.items() if value}
@@ -82,9 +82,10 @@ def list_people(
 ) -> list[DesiredPerson]:
     """Return the company's own contact, then one person for each e-mail of a member.
 
-    A collaborator's e-mail is theirs alone: the company's contact goes without it. `before`: the
-    people of the last pass, by key; people whom an incomplete list leaves out keep their e-mails
-    and phones. `elsewhere`: people of other organizations with these phones.
+    A collaborator's e-mail belongs to them alone: the company's own contact does not get it.
+    `before`: the people of the last pass, by key. The e-mails and phones of people whom an
+    incomplete list leaves out still count as theirs. `elsewhere`: people of other organizations
+    with these phones.
     """
     keys = {make_key(person) for person in people}
     absent = [] if is_whole else [person for key, person in before.items() if key not in keys]
@@ -99,14 +100,14 @@ def list_people(
 
 
 def _make_company(
-    truth: Organization, taken: Collection[str | None], holders: Mapping[str, set[object]]
+    truth: Organization, taken_emails: Collection[str | None], holders: Mapping[str, set[object]]
 ) -> DesiredPerson:
     email, phone = normalize_email(truth.email), normalize_phone(truth.phone, truth.country)
     return DesiredPerson(
         key=COMPANY,
         role=COMPANY,
         name=truth.name,
-        email=None if email in taken else email,
+        email=None if email in taken_emails else email,
         phone=phone,
         phone_shared=has_extension(truth.phone, truth.country) or _is_shared(phone, holders),
     )
@@ -128,7 +129,8 @@ def _read_member(collaborator: Collaborator, stored: Person | None) -> Collabora
 def is_member(collaborator: Collaborator) -> bool:
     """Tell whether the collaborator is a member: not merely invited, and not gone."""
     active = _says(collaborator.status, MEMBER_STATUSES)
-    return collaborator.role != NO_ROLE and active and _says(collaborator.invite, MEMBER_INVITES)
+    accepted = _says(collaborator.invite, MEMBER_INVITES)
+    return collaborator.role not in NO_ROLES and active and accepted
 
 
 def _says(status: Status | Illegible | None, words: frozenset[str]) -> bool:

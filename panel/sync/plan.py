@@ -10,7 +10,7 @@ from panel.data.sightings import Sightings, make_digest
 from panel.models.licenses import Entitlement
 from panel.models.organizations import Collaborator, Organization
 from panel.sync.people import DesiredPerson, list_people, list_sharers, weigh
-from panel.upstream.documents import Listed
+from panel.upstream.documents import RecordList
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Notes:
 
 
 @dataclass(frozen=True)
-class Told:
+class BackOfficeAnswers:
     """The back office's answers, and the people as the last pass knew them."""
 
     truth: Organization
-    people: Listed[Collaborator]
-    owned: Listed[Entitlement]
+    people: RecordList[Collaborator]
+    owned: RecordList[Entitlement]
     before: dict[str, Person]
 
     @property
@@ -48,20 +48,20 @@ class Plan:
 
     truth: Organization
     former: Known | None
-    known: Known
-    wanted: list[DesiredPerson]
+    company: Known
+    people: list[DesiredPerson]
     elsewhere: list[Person]
     words: dict[str, str]
 
-    def digest(self, answers: Told) -> str:
+    def digest(self, answers: BackOfficeAnswers) -> str:
         """Return a digest that stays the same as long as a further pass would have nothing to
         do."""
         sharers = list_sharers(self.truth, answers.people.rows, self.elsewhere)
-        return make_digest([self.known, self.wanted, sharers, self.words, answers.is_whole])
+        return make_digest([self.company, self.people, sharers, self.words, answers.is_whole])
 
 
-def list_wanted(
-    truth: Organization, answers: Told, elsewhere: Collection[Person]
+def list_desired_people(
+    truth: Organization, answers: BackOfficeAnswers, elsewhere: Collection[Person]
 ) -> list[DesiredPerson]:
     """Return the people of the list; an incomplete list lowers nobody's role."""
     people = list_people(truth, answers.people.rows, answers.before, answers.is_whole, elsewhere)

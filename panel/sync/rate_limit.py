@@ -1,13 +1,14 @@
-"""The budgets of calls to both worlds, which the lanes share; opening a panel never waits for one.
+"""The budgets of calls to both outside worlds, which the lanes share. Opening a panel never waits
+for a budget.
 
 A fifth of a minute's calls may be made at once, and the rest comes evenly, so that no burst uses up
 the minute. The slow lanes leave that fifth to the first lane. Three tenths of the budget are
-offered to the slow lanes, so that their passes end: about a quarter is left where they miss turns,
-because a pass still waits for the other world.
+offered to the slow lanes, so that their passes end. The slow lanes use about a quarter, because
+they miss turns while a pass waits for the other outside world.
 
-A WordPress serves all its visitors, the shop's customers too, with a few PHP workers. So passes
-take two workers at most, and the slow lanes one. Passes leave each worker alone for longer than it
-worked for them.
+WordPress serves all its visitors, the shop's customers too, with a few PHP workers. So passes
+occupy two workers at most, and the slow lanes one. After each call a worker has a rest that is
+longer than the call.
 """
 
 import threading
@@ -36,20 +37,21 @@ BACK_OFFICE_WORKERS = 2
 REST = 2.0  # a worker rests so many times as long as it worked: passes occupy two thirds of one
 LONGEST_REST = 15.0
 PATIENCE = 20.0  # seconds after which a pass no longer lets younger ones go before it
-# Seconds of a waiter that is not next; a pass may have changed its lane meanwhile.
+# Seconds from one check of a waiter that is not next to its next check: its pass may have changed
+# its lane meanwhile.
 LONGEST_SLEEP = 0.5
 MARGIN = 0.001  # seconds: clocks are inexact
 
 
 @dataclass
 class Turn:
-    """The pass or the task for which calls are made. `calls`: the number of them so far.
+    """The pass or the task for which calls are made. `calls`: their number so far.
 
-    The lane may change while it runs, when somebody begins to wait for it.
+    `lane` may change while the pass runs, when somebody begins to wait for its result.
     """
 
     lane: Lane
-    begun: float = 0.0
+    started_at: float = 0.0
     calls: int = 0
 
 
@@ -80,8 +82,8 @@ def working(turn: Turn) -> Iterator[None]:
 
 @dataclass
 class _Workers:
-    """The workers of the back office that we may occupy. `rested_at`: the end of each free worker's
-    rest. `number` 0: there is no limit."""
+    """The workers of the back office that passes may occupy. `rested_at`: the end of each free
+    worker's rest. `number` 0: there is no limit."""
 
     number: int
     rested_at: list[float] = field(default_factory=list)
@@ -104,9 +106,9 @@ class _Workers:
             self.rested_at.remove(min(self.rested_at))
             self.slow += lane != Lane.URGENT
 
-    def give_back(self, lane: Lane, begun: float, ended: float) -> None:
+    def give_back(self, lane: Lane, started_at: float, ended_at: float) -> None:
         if self.number:
-            self.rested_at.append(ended + min(REST * (ended - begun), LONGEST_REST))
+            self.rested_at.append(ended_at + min(REST * (ended_at - started_at), LONGEST_REST))
             self.slow -= lane != Lane.URGENT
 
 
@@ -167,8 +169,8 @@ class RateLimit:
         if waiter is not self._wake_first(waiter):
             return LONGEST_SLEEP
         is_spare = waiter.turn.lane != Lane.URGENT and not self._is_overdue(now)
-        needed = self._full if is_spare else 1.0
-        missing = max(0.0, needed - self._tokens - MARGIN * self._per_second)
+        least = self._full if is_spare else 1.0
+        missing = max(0.0, least - self._tokens - MARGIN * self._per_second)
         refill = missing / self._per_second
         wait = max(self._workers.find_wait(now), refill + MARGIN if refill else 0.0)
         return min(wait, LONGEST_SLEEP) if is_spare else wait
@@ -211,13 +213,13 @@ class RateLimit:
 
     @contextmanager
     def _calling(self, lane: Lane) -> Iterator[None]:
-        begun = self._clock()
+        started_at = self._clock()
         try:
             yield
             self._note_success()
         finally:
             with self._lock:
-                self._workers.give_back(lane, begun, self._clock())
+                self._workers.give_back(lane, started_at, self._clock())
                 self._wake_first()
 
 
@@ -227,8 +229,8 @@ def _rank(waiter: _Waiter, now: float) -> tuple[bool, float, int]:
 
     So a small pass does not wait for large ones beside it, and large passes end as well.
     """
-    is_young = now - waiter.turn.begun < PATIENCE
-    return is_young, waiter.turn.calls if is_young else waiter.turn.begun, waiter.number
+    is_young = now - waiter.turn.started_at < PATIENCE
+    return is_young, waiter.turn.calls if is_young else waiter.turn.started_at, waiter.number
 
 
 def _make_note(recovery: Recovery | None, side: str) -> Callable[[], None]:

@@ -30,11 +30,11 @@ from panel.sync.people import (
     list_phones,
     list_sharers,
 )
-from panel.sync.plan import Notes, Plan, Told, list_wanted, make_words
+from panel.sync.plan import BackOfficeAnswers, Notes, Plan, list_desired_people, make_words
 from panel.sync.progress import Progress
 from panel.sync.seat_writer import Tools
 from panel.sync.seats import Seats
-from panel.sync.settled import Settled
+from panel.sync.settled import SettledPeople
 from panel.upstream.chatwoot import Chatwoot, ValuesRefused
 from panel.upstream.documents import COLLABORATORS, ENTITLEMENTS, ORGANIZATION
 from panel.upstream.middag import BackOffice
@@ -116,32 +116,32 @@ class Reconciler:
         """
         if self._directory.forgotten.covers_organization(organization):
             return False
-        begun = time.time()
+        started_at = time.time()
         answers = self._read(self._office.fetch(ORGANIZATION, organization))
         digest = self._plan(answers).digest(answers)
         if self._notes is None or self._notes.readings.find_digest(organization) != digest:
             return True
-        self._notes.readings.note_read(organization, digest, begun)
+        self._notes.readings.note_read(organization, digest, started_at)
         return False
 
-    def _read(self, truth: Organization) -> Told:
+    def _read(self, truth: Organization) -> BackOfficeAnswers:
         people = self._office.fetch(COLLABORATORS, truth.id)
         owned = self._office.fetch(ENTITLEMENTS, truth.id)
         self._office.keep_stopped(truth.id, owned.rows)
-        return Told(
+        return BackOfficeAnswers(
             truth,
             people,
             owned,
             self._directory.people_of(truth.id),
         )
 
-    def _plan(self, answers: Told) -> Plan:
+    def _plan(self, answers: BackOfficeAnswers) -> Plan:
         organization, people = answers.truth.id, answers.people.rows
         former = self._directory.get_organizations([organization]).get(organization)
         truth = keep_known(answers.truth, former)
         company = describe(truth, answers.owned, former, datetime.now(self._settings.timezone))
         elsewhere = self._directory.find_holders(list_phones(truth, people), organization)
-        desired = list_wanted(truth, answers, elsewhere)
+        desired = list_desired_people(truth, answers, elsewhere)
         company, desired = self._leave_out_forgotten(company, desired)
         words = make_words(truth, company, desired, answers.owned.rows)
         return Plan(truth, former, company, desired, elsewhere, words)
@@ -157,9 +157,9 @@ class Reconciler:
             company = replace(company, email=None, phone=None)
         return company, [person for person in people if person.key not in covered]
 
-    def _bring_in_line(self, answers: Told, kinds: Collection[str]) -> None:
-        begun, plan = time.time(), self._plan(answers)
-        company, people = plan.known, plan.wanted
+    def _bring_in_line(self, answers: BackOfficeAnswers, kinds: Collection[str]) -> None:
+        started_at, plan = time.time(), self._plan(answers)
+        company, people = plan.company, plan.people
         self._directory.put_organization(company)
         self._put_terms(plan, answers)
         outcome = self._bring_people(plan, answers, kinds)
@@ -174,11 +174,13 @@ class Reconciler:
         if self._notes:
             after = replace(answers, before=self._directory.people_of(company.id))
             digest = self._plan(after).digest(after)
-            self._notes.readings.note_read(company.id, digest, begun)
+            self._notes.readings.note_read(company.id, digest, started_at)
 
-    def _bring_people(self, plan: Plan, answers: Told, kinds: Collection[str]) -> ContactErrors:
-        company = plan.known
-        seats = Seats(self._tools, company, plan.wanted, changed=company != plan.former)
+    def _bring_people(
+        self, plan: Plan, answers: BackOfficeAnswers, kinds: Collection[str]
+    ) -> ContactErrors:
+        company = plan.company
+        seats = Seats(self._tools, company, plan.people, changed=company != plan.former)
 
         def bring(person: DesiredPerson) -> str:
             why = seats.bring(person)
@@ -186,11 +188,13 @@ class Reconciler:
                 self._progress.note(company, person)
             return why
 
-        rest = self._progress.list_left(company, plan.wanted)
+        rest = self._progress.list_left(company, plan.people)
         if self._notes and _is_about_values(kinds):
             further = self._directory.further_contacts_of(company.id)
-            settled = Settled(self._notes.sightings, self._tools.writer, answers.before, further)
-            rest = [person for person in rest if not settled.covers(person)]
+            settled_people = SettledPeople(
+                self._notes.sightings, self._tools.writer, answers.before, further
+            )
+            rest = [person for person in rest if not settled_people.covers(person)]
         return work_on_each(bring, rest)
 
     def repair(self, contact: int) -> None:
@@ -198,18 +202,19 @@ class Reconciler:
         pass does. Raises as `bring_in_line`; `Missing` when the contact is gone."""
         self._tools.writer.repair(contact)
 
-    def _put_terms(self, plan: Plan, answers: Told) -> None:
+    def _put_terms(self, plan: Plan, answers: BackOfficeAnswers) -> None:
         """Replace the search's words; the words of an incomplete list are kept."""
         kinds = [] if answers.is_whole else [BY_EMAIL, BY_PHONE]
         kinds += [BY_ENTITLEMENT] if answers.owned.cut else []
-        self._terms.replace_terms(plan.known.id, plan.words, kinds)
+        self._terms.replace_terms(plan.company.id, plan.words, kinds)
 
-    # -- people who left, and values that are removed
-    # -----------------------------------------------------
+    # -- people who left, and values that are removed ------------------------------------------
 
-    def _remove_leavers(self, answers: Told, people: list[DesiredPerson]) -> ContactErrors:
-        """Remove the people whom the list no longer names, who are no members, or who have no
-        e-mail of their own."""
+    def _remove_leavers(
+        self, answers: BackOfficeAnswers, people: list[DesiredPerson]
+    ) -> ContactErrors:
+        """Remove people whom the list no longer names, people who are no members, and people
+        without an e-mail of their own."""
         keys = sorted(answers.before.keys() - {person.key for person in people})
         further = self._directory.further_contacts_of(answers.truth.id)
         departures = self._tools.departures
@@ -217,7 +222,7 @@ class Reconciler:
             lambda key: departures.remove_person(answers.before[key], further.get(key, set())), keys
         )
 
-    def _clear_orphans(self, answers: Told) -> None:
+    def _clear_orphans(self, answers: BackOfficeAnswers) -> None:
         further = self._directory.further_contacts_of(answers.truth.id).values()
         members = {person.contact for person in answers.before.values()}.union(*further)
         self._tools.departures.clear_orphans(answers.truth.id, members)

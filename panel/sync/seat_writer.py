@@ -55,16 +55,16 @@ class SeatWriter:
         refusals = [self._tell_contact(desired, seat, place.contact, place.identifier)]
         refusals += [self._tell_contact(desired, seat, contact, None) for contact in seat.further]
         person = self._correct_email(seat)
-        noted = replace(person, identifier=read_own(person))
-        if noted != seat.person and not refusals[0]:
-            self._tools.directory.put_person(noted)
+        row = replace(person, identifier=read_own(person))
+        if row != seat.person and not refusals[0]:
+            self._tools.directory.put_person(row)
         return "; ".join(filter(None, refusals))
 
     def _tell_contact(
         self, desired: DesiredPerson, seat: Seat, contact: Contact, identifier: str | None
     ) -> str:
         tools, number, at = self._tools, contact.id, time.time()
-        is_new, attributes = seat.place.made and contact is seat.place.contact, list_ours(contact)
+        is_new, attributes = seat.place.is_new and contact is seat.place.contact, list_ours(contact)
         try:
             if seat.changed or not tools.writer.is_in_line(contact, desired.name, identifier):
                 present = contact if is_new else None

@@ -54,8 +54,7 @@ class Seats:
         phone = desired.own_phone
         return desired.email or (identify_line(phone) if phone else str(self._known.id))
 
-    # -- the choice of contacts
-    # ------------------------------------------------------------------------
+    # -- the choice of contacts ----------------------------------------------------------------
 
     def _seat(self, desired: DesiredPerson) -> Seat | None:
         """Return the seat; None where the person has no contact, and the log tells an administrator
@@ -86,16 +85,16 @@ class Seats:
             for contact in contacts
             if contact.id != place.contact.id and _may_be_told(contact, desired)
         )
-        changed = self._put_further(desired, person, further) or person != stored
-        return Seat(person, stored, place, further, changed or self._changed)
+        has_changed = self._put_further(desired, person, further) or person != stored
+        return Seat(person, stored, place, further, has_changed or self._changed)
 
     def _look(self, stored: Person | None, contacts: Sequence[Contact]) -> Contact | None:
         """Return the stored contact as Chatwoot has it now; None where there is no seat, or no such
         contact in Chatwoot."""
         if not stored or not stored.contact:
             return None
-        listed = next((contact for contact in contacts if contact.id == stored.contact), None)
-        return listed or self._read(stored.contact)
+        present = next((contact for contact in contacts if contact.id == stored.contact), None)
+        return present or self._read(stored.contact)
 
     def _read(self, number: int) -> Contact | None:
         try:
@@ -226,7 +225,7 @@ def _may_be_told(contact: Contact, desired: DesiredPerson) -> bool:
     chat and then read the whole contact. The person has another contact, so this one may stay
     empty.
     """
-    return find_key(desired, contact) == "email" or not (contact.joined and contact.public)
+    return find_key(desired, contact) == "email" or not (contact.has_inbox and contact.public)
 
 
 def _rests_on_shared(contact: Contact, desired: DesiredPerson) -> bool:

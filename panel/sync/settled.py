@@ -1,5 +1,5 @@
-"""People whose contacts need not be read: the contacts had the right values when they were read or
-written last."""
+"""Settled people: their contacts had the right values when they were last read or written, so that
+a pass need not read them."""
 
 import time
 from collections.abc import Mapping, Set
@@ -10,7 +10,7 @@ from panel.sync.contact_writer import ContactWriter
 from panel.sync.people import DesiredPerson, is_guessable
 
 
-class Settled:
+class SettledPeople:
     """The people of one organization and their contacts, as the last pass left them."""
 
     def __init__(
@@ -35,13 +35,13 @@ class Settled:
         stored = self._before.get(desired.key)
         if not stored or not stored.contact or _is_open(stored) or not _is_same(stored, desired):
             return False
-        return all(self._is_told(number) for number in self._contacts[desired.key])
+        return all(self._is_up_to_date(number) for number in self._contacts[desired.key])
 
-    def _is_told(self, number: int) -> bool:
+    def _is_up_to_date(self, number: int) -> bool:
         sighting: Sighting | None = self._seen.get(number)
         if sighting is None or sighting.seen_at < self._oldest:
             return False
-        return sighting.told == make_digest(self._writer.make_right(number))
+        return sighting.told == make_digest(self._writer.make_right_attributes(number))
 
 
 def _is_same(stored: Person, desired: DesiredPerson) -> bool:

@@ -67,11 +67,11 @@ class TaskRunner:
     def revive_lost(self) -> None:
         """Give another try to tasks whose try the engine has lost."""
         with self._database.connect() as connection:
-            begun = tasks.list_running(connection)
+            running = tasks.list_running(connection)
         # The rows are read before the engine's list: a try that ends between the two reads has
         # settled its task.
         living = {workflow.workflow_id for workflow in self._queue.list_living(TASK_WORKFLOW)}
-        for task, try_id in begun.items():
+        for task, try_id in running.items():
             if try_id not in living:
                 with inbox.write_transaction(self._database, task.id) as connection:
                     if tasks.clear_lost_try(connection, task, try_id):

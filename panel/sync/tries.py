@@ -18,8 +18,8 @@ from panel.errors import (
 
 log = logging.getLogger(__name__)
 # Seconds between the tries of an organization: more than 24 h in all, and the next try comes at
-# most a good hour after the end of the trouble. A wait is longer by up to RETRY_JITTER, so that a
-# thousand passes spread.
+# most a good hour after the end of the trouble. Each wait is lengthened by up to RETRY_JITTER, so
+# that a thousand passes are not tried at the same moment.
 RETRY_WAITS = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, *[3600.0] * 23)
 RETRY_JITTER = 0.25
 
@@ -62,11 +62,11 @@ def _make_outcome(reason: str) -> TryOutcome:
 
 
 def _may_heal(error: PanelError) -> bool:
-    """Tell whether the next try may succeed. A try cannot succeed after the back office's own
-    statement about this organization, nor after refused values.
+    """Tell whether the next try may succeed. No try succeeds after the back office's own statement
+    about this organization, nor after refused values.
 
-    A plugin that is being updated, a proxy's page, a plan's limit, a secret that is being rotated:
-    mostly these pass.
+    A plugin that is being updated, a proxy's page, a plan's limit and a secret that is being
+    rotated are troubles that mostly pass.
     """
     if isinstance(error, Missing | Refused):
         return error.side == CHATWOOT_SIDE

@@ -67,8 +67,8 @@ def check_type(content_type: str) -> None:
 
 
 def check_proof(headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]) -> None:
-    """Check a Bearer, a Standard Webhooks signature, or both; raises 401 if any of them is wrong or
-    none came."""
+    """Check the Bearer, the Standard Webhooks signature, or both. Raises 401 where one of them is
+    wrong, and where there is neither."""
     bearer = headers.get("authorization")
     signature = headers.get("webhook-signature")
     proofs = []
@@ -134,8 +134,9 @@ def _check_text(value: str, name: str) -> str:
 
 
 def _read_id(headers: Mapping[str, str], envelope: _Envelope, body: bytes) -> str:
-    header = headers.get("webhook-id") or envelope.id
-    if header is None or header == "":
+    header = headers.get("webhook-id", "").strip() or envelope.id
+    # PHP writes 0 for no id. Taken for one, all hooks but the first would count as repetitions.
+    if header is None or str(header).strip() in ("", "0"):
         return f"sha256:{sha256(body).hexdigest()}"
     return _check_text(str(header), "id")
 

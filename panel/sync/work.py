@@ -19,7 +19,7 @@ def _do_none(_task: Task) -> None:
     """Do nothing, for a worker without tasks."""
 
 
-def keep_none(_ended: threading.Event) -> None:
+def keep_none(_stop: threading.Event) -> None:
     """Do nothing, for a worker without nights."""
 
 
@@ -31,11 +31,11 @@ def _is_yes(_task: object = None) -> bool:
 class Work:
     """The jobs of the executing process.
 
-    `do_task` and `bring_in_line` raise `TryLater` where another try may succeed, and other errors
-    where the work is to be buried; `is_due`: tells whether a task may be done now, and no pass is
-    about to do it; `may_write`: returns False when another installation writes into the account, so
-    that nothing is to be executed here. `recovery` is told of the calls that succeed. `reconcile`
-    begins a night; `keep_nights` goes on with it, in a thread, until its event is set.
+    `do_task` and `bring_in_line` raise `TryLater` where another try may succeed, and another error
+    where the work is to be buried. `is_due` tells whether a task may be done now: no pass is about
+    to do the same. `may_write` returns False when another installation writes into the account:
+    then nothing is executed here. `recovery` notes the calls that succeed. `reconcile` begins a
+    night; `keep_nights` goes on with it, in a thread, until its event is set.
     """
 
     bring_in_line: BringInLine

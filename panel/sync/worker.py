@@ -152,16 +152,16 @@ class Worker:
     @contextmanager
     def _keeping_nights(self, work: Work) -> Iterator[None]:
         """Keep nights in a thread, which ends after its current step, or with the process."""
-        ended = threading.Event()
+        stop = threading.Event()
 
         def keep() -> None:
             with request_id.working():
-                work.keep_nights(ended)
+                work.keep_nights(stop)
 
         thread = threading.Thread(target=keep, name="night", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            ended.set()
+            stop.set()
             thread.join(self._grace_seconds)

@@ -2,9 +2,9 @@
 
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
-ROUTE = "rest_route"  # how WordPress is asked where its permalinks are plain
+ROUTE = "rest_route"  # the parameter for the path, where WordPress's permalinks are plain
 LONGEST_TOLD = 200
-ACCOUNT = "api/v1/accounts/"  # before all that Chatwoot is asked for
+ACCOUNT = "api/v1/accounts/"  # the beginning of the paths of Chatwoot's API
 
 
 def make_url(base: str, path: str) -> str:

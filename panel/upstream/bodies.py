@@ -1,8 +1,8 @@
 """Bodies of answers: read before a deadline, up to a size, and decoded; of large ones, only some
 parts.
 
-A large answer is one of which only the fields of a struct matter. Fields that the struct does not
-name are never built.
+A large answer is decoded into a struct that names the needed fields. Its other fields are never
+built.
 """
 
 import codecs
@@ -42,8 +42,8 @@ class BodyReader:
         """Return the whole body of an answer, decompressed; `response` is one of `requests`. Raises
         `Unreadable` above `largest` bytes.
         """
-        received: Any = response.raw
-        received._original_response.until(self._by)  # a `TimelyAnswer`
+        raw: Any = response.raw
+        raw._original_response.until(self._by)  # a `TimelyAnswer`
         body = bytearray()
         for chunk in response.iter_content(65536):
             body += chunk

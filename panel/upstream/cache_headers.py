@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 
 LONGEST_AGE = 2**31  # seconds; RFC 9111, section 1.2.2
 FIRST_SECOND = 0.5  # the age of a hit whose `Age` is 0
-# The words are those of Cloudflare, CloudFront, Fastly, Akamai, LiteSpeed, nginx, Varnish, Squid,
-# of hosts (Kinsta, SiteGround, WP Engine, GoCache) and of RFC 9211. Their headers differ, but all
-# have "cache" in the name, and the same few words.
+# The words by which Cloudflare, CloudFront, Fastly, Akamai, LiteSpeed, nginx, Varnish, Squid, some
+# hosts (Kinsta, SiteGround, WP Engine, GoCache) and RFC 9211 say that a cache answered. The names
+# of their headers differ, but all contain "cache".
 HIT_WORDS = {"hit", "stale", "updating", "served"}
 # These headers tell how long a copy may live, or what a second look would find. Such headers do not
 # tell which server answered.

@@ -66,8 +66,8 @@ class Chatwoot(AccessCalls, ConversationCalls, MessageCalls, ContactCalls):
         not be asked."""
         names = [(number, "chatwoot-conversation") for number in conversations]
         names += [(number, "chatwoot-sources") for number in contacts]
-        removed = [self._cache.forget(number, name) for number, name in names]
-        return all(removed)
+        results = [self._cache.forget(number, name) for number, name in names]
+        return all(results)
 
     def administer(self, method: str, path: str, body: Any = None) -> Any:
         """Call the account's settings (definitions, apps, webhooks), mostly as administrator."""

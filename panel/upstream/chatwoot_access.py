@@ -52,14 +52,14 @@ class AccessCalls(AccountCalls):
         return frozenset(ids)
 
     def sources(self, contact: int, inbox: int) -> frozenset[str]:
-        """Return the contact's names in the channel of this inbox: addresses, numbers
-        (`source_id`).
+        """Return the names that the contact has in the channel of this inbox, such as an address
+        or a number (`source_id`).
 
         The list is read anew: a visitor who was merged into the contact a moment ago must not
         profit from the former answer.
         """
-        joined = self.addresses(contact)
-        return frozenset(source for where, source in joined if where == inbox)
+        pairs = self.addresses(contact)
+        return frozenset(source for where, source in pairs if where == inbox)
 
     def addresses(
         self, contact: int, control: CacheControl = CacheControl.NO_CACHE
@@ -72,8 +72,8 @@ class AccessCalls(AccountCalls):
         def fetch(by: Deadline) -> list[list[object]]:
             return read_sources(self._fetch_parts(path, ContactAnswer, by)["payload"])
 
-        joined = self._read_cached(resource, path, fetch, control)
-        return frozenset(joined)
+        pairs = self._read_cached(resource, path, fetch, control)
+        return frozenset(pairs)
 
     def find_locale(self) -> str:
         """Return the language of the account, such as `pt_BR`; empty where Chatwoot names none.

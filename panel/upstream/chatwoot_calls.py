@@ -208,8 +208,7 @@ class AccountCalls:
             raise Unwell("http_422", read_words(words)) from error
 
     def _send(self, method: str, path: str, body: Any, again: bool = True) -> Any:
-        """`again`: whether the call may be repeated once. Every call may, except one that creates a
-        record.
+        """`again`: whether the call may be repeated once. Only the creation of a record may not.
 
         The answer to a creation holds the new record. The answer to any other write may be large,
         and is not read.

@@ -59,7 +59,7 @@ class ContactCalls(AccountCalls):
         return [parse_contact(row) for row in answer["payload"]], count
 
     @naming_side(CHATWOOT_SIDE)
-    def list_told(self, page: int) -> tuple[list[Contact], int]:
+    def list_with_organization(self, page: int) -> tuple[list[Contact], int]:
         """Return a page of the contacts that name any organization, and their number in all.
 
         Pages shift while contacts come and go: a contact may exist and stand on none of them.

@@ -72,7 +72,8 @@ class ConversationCalls(AccountCalls):
         path = f"conversations/{number}"
         if present is None:
             present = read_attributes(self._get_parts(path, ConversationPart))
-        merged = {key: value for key, value in {**present, **changes}.items() if value is not None}
+        removed = {key for key, value in changes.items() if value is None}
+        merged = {key: value for key, value in {**present, **changes}.items() if key not in removed}
         if merged != present:
             self._write("POST", f"{path}/custom_attributes", {"custom_attributes": merged})
 

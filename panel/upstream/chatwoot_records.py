@@ -41,7 +41,7 @@ class Agent:
 
 @dataclass(frozen=True)
 class Contact:
-    """`joined`: an inbox knows the contact, so that somebody may be speaking through it.
+    """`has_inbox`: an inbox knows the contact, so that somebody may be speaking through it.
 
     `public`: it is in a website's or an API's inbox, whose visitors can read all of it, or Chatwoot
     does not say. `company`: the name that agents typed into Chatwoot's own field.
@@ -53,7 +53,7 @@ class Contact:
     phone: str | None
     identifier: str | None
     attributes: dict[str, Any]
-    joined: bool = False
+    has_inbox: bool = False
     public: bool = True
     company: str = ""
 
@@ -188,15 +188,10 @@ def parse_contact(body: Any) -> Contact:
         phone=_read_text(contact, "phone_number"),
         identifier=_read_text(contact, "identifier"),
         attributes=read_attributes(contact),
-        joined=bool(contact.get("contact_inboxes")),
+        has_inbox=bool(contact.get("contact_inboxes")),
         public=_is_public(contact),
-        company=_read_company(contact),
+        company=_read_text(_read_part(contact, "additional_attributes"), COMPANY_FIELD) or "",
     )
-
-
-def _read_company(contact: dict[str, Any]) -> str:
-    more = contact.get("additional_attributes")
-    return (_read_text(more, COMPANY_FIELD) or "") if isinstance(more, dict) else ""
 
 
 def _is_public(contact: dict[str, Any]) -> bool:
@@ -204,18 +199,19 @@ def _is_public(contact: dict[str, Any]) -> bool:
     if not isinstance(rows, list):
         return True
     inboxes = [row.get("inbox") if isinstance(row, dict) else None for row in rows]
-    channels = {row.get("channel_type") if isinstance(row, dict) else None for row in inboxes}
-    return None in channels or bool(channels & PUBLIC_CHANNELS)
+    names = [_read_text(row, "channel_type") if isinstance(row, dict) else None for row in inboxes]
+    return None in names or not PUBLIC_CHANNELS.isdisjoint(names)
 
 
 def read_sources(contact: Any) -> list[list[Any]]:
-    """Return pairs of inbox and source of a contact; a missing or odd source is empty."""
-    joined = require_object(contact).get("contact_inboxes")
-    rows = [row for row in joined if isinstance(row, dict)] if isinstance(joined, list) else []
-    inboxes = [row["inbox"] if isinstance(row.get("inbox"), dict) else {} for row in rows]
-    pairs = zip(inboxes, rows, strict=True)
-    sources = [(inbox.get("id"), row.get("source_id")) for inbox, row in pairs]
-    return [[where, name if isinstance(name, str) else ""] for where, name in sources]
+    """Return pairs of inbox and source of a contact; an odd source is empty, an odd inbox 0."""
+    value = require_object(contact).get("contact_inboxes")
+    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    pairs = [(_read_part(row, "inbox").get("id"), row.get("source_id")) for row in rows]
+    return [
+        [inbox if type(inbox) is int else 0, name if isinstance(name, str) else ""]
+        for inbox, name in pairs
+    ]
 
 
 def parse_pairs(body: Any) -> list[tuple[Any, str]]:
@@ -266,8 +262,12 @@ def fold(value: Any) -> str:
 
 
 def read_attributes(body: Any) -> dict[str, Any]:
-    attributes = require_object(body).get("custom_attributes")
-    return attributes if isinstance(attributes, dict) else {}
+    return _read_part(require_object(body), "custom_attributes")
+
+
+def _read_part(body: dict[str, Any], key: str) -> dict[str, Any]:
+    part = body.get(key)
+    return part if isinstance(part, dict) else {}
 
 
 def require_object(value: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from panel.errors import Paused
 
-MOST_SUBJECTS = 1000  # the bound of subjects with failures in memory
+MOST_SUBJECTS = 1000  # with failures, in memory
 
 
 @dataclass
@@ -33,7 +33,8 @@ class CircuitBreaker:
     count for `window` seconds. When a pause is over, one caller goes first, as a probe; the others
     wait for its result or for one more pause. A subject that failed itself does not probe for the
     host, since it would keep the others paused. Its own probes go on, and any success ends the
-    pause of the host. Any answer that is no 5xx counts as a sign of life.
+    pause of the host. Any answer that is no 5xx counts as a sign of life. A pause that seems longer
+    than `pause` is over: the clock was set back.
     """
 
     limit: int = 10
@@ -53,9 +54,9 @@ class CircuitBreaker:
             now = self.clock()
             own = self._find_streak(subject, now)
             if own is None or not own.until:
-                _refuse_before(self._until, now)
+                self._refuse_before(self._until, now)
             if own and (own.until or self._until):
-                _refuse_before(own.until, now)
+                self._refuse_before(own.until, now)
                 # This caller is the probe; the others wait until its turn ends.
                 own.until = now + self.pause
             elif self._until:
@@ -107,9 +108,11 @@ class CircuitBreaker:
     def paused_until(self) -> float:
         """Return the epoch seconds when the host is tried again, 0 while calls go through."""
         with self._lock:
-            return self._until if self._until > self.clock() else 0.0
+            return self._until if self._is_ahead(self._until, self.clock()) else 0.0
 
+    def _is_ahead(self, moment: float, now: float) -> bool:
+        return now < moment <= now + self.pause
 
-def _refuse_before(moment: float, now: float) -> None:
-    if now < moment:
-        raise Paused(detail="no call while the other side is unwell", retry_at=moment)
+    def _refuse_before(self, moment: float, now: float) -> None:
+        if self._is_ahead(moment, now):
+            raise Paused(detail="no call while the other side is unwell", retry_at=moment)

@@ -144,7 +144,7 @@ class Client(Exchange):
         self, method: str, path: str, by: Deadline | None, subject: str = "", **kwargs: Any
     ) -> Answer:
         if by and not by.left():
-            # Our own deadline, no failure of the other side.
+            # Our own deadline has passed, which is no failure of the other side.
             raise Unreachable("timeout", "no time left")
         subject = subject or path.partition("?")[0]
         kwargs["document"] = kwargs.get("document") or name_document(path)
@@ -178,22 +178,22 @@ class Client(Exchange):
     def _exchange_in_turn(
         self, method: str, url: str, by: Deadline, document: str, **kwargs: Any
     ) -> Answer:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with self._gate() or nullcontext():
             # The wait for a turn does not count as the other side's time.
-            waited = time.monotonic() - begun
-            by.last_longer(waited)
-            if waited > SHORTEST_WAIT_SECONDS:
-                metrics.BUDGET_WAITS.labels(self.host).observe(waited)
-            turned = time.monotonic()
+            wait_seconds = time.monotonic() - started_at
+            by.last_longer(wait_seconds)
+            if wait_seconds > SHORTEST_WAIT_SECONDS:
+                metrics.BUDGET_WAITS.labels(self.host).observe(wait_seconds)
+            turn_at = time.monotonic()
             with self._timing(document):
                 answer = self._exchange(method, url, by, **kwargs)
-            self._record_slow(method, url, time.monotonic() - turned)
+            self._record_slow(method, url, time.monotonic() - turn_at)
             return answer
 
     @contextmanager
     def _timing(self, document: str) -> Iterator[None]:
-        begun, outcome = time.monotonic(), "failed"
+        started_at, outcome = time.monotonic(), "failed"
         try:
             yield
             outcome = "ok"
@@ -201,7 +201,7 @@ class Client(Exchange):
             outcome = "refused"
             raise
         finally:
-            seconds = time.monotonic() - begun
+            seconds = time.monotonic() - started_at
             metrics.CALL_SECONDS.labels(self.host, document, outcome).observe(seconds)
 
     def _record_slow(self, method: str, url: str, seconds: float) -> None:

@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Listed(Generic[R]):
+class RecordList(Generic[R]):
     """`rows` that were read; `unread`: the number of records that could not be read.
 
     `total`: the number in all, where the answer tells it; `more`: not all were asked for.
@@ -63,7 +63,7 @@ class Document(Generic[T]):
     path: str
     lifetimes: Lifetimes
     parse: Callable[[Any, str], T]
-    listed: bool = True
+    is_list: bool = True
     most_pages: int = MOST_PAGES
 
     @property
@@ -88,7 +88,7 @@ class Document(Generic[T]):
 def is_empty(value: Any) -> bool:
     """Tell whether the back office itself said that there is nothing. A list that was cut or not
     read is not empty."""
-    return isinstance(value, Listed) and not value.rows and value.whole
+    return isinstance(value, RecordList) and not value.rows and value.whole
 
 
 def _parse_organization(body: Any, _: str) -> Organization:
@@ -97,8 +97,8 @@ def _parse_organization(body: Any, _: str) -> Organization:
     return Organization.from_json(body)
 
 
-def parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]:
-    def parse(body: Any, integer_money: str) -> Listed[R]:
+def parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], RecordList[R]]:
+    def parse(body: Any, integer_money: str) -> RecordList[R]:
         if not isinstance(body, dict):
             raise Unreadable("wrong_shape", "no rows")
         records, total = read_list(body.get("rows")), body.get("total")
@@ -108,7 +108,7 @@ def parse_list(make: Callable[[Row, str], R]) -> Callable[[Any, str], Listed[R]]
         odd_values = [*oddities, *([rule.fault] if rule.fault else [])]
         odd_values += [oddity for row in rows for oddity in getattr(row, "oddities", ())]
         total = total if isinstance(total, int) else None
-        return Listed(tuple(rows), total, body.get("more") is True, unread, tuple(odd_values))
+        return RecordList(tuple(rows), total, body.get("more") is True, unread, tuple(odd_values))
 
     return parse
 
@@ -134,7 +134,7 @@ def _require_object(record: Any) -> Row:
 
 
 ORGANIZATION = Document(
-    "organization", "organizations/{id}", Lifetimes(300), _parse_organization, listed=False
+    "organization", "organizations/{id}", Lifetimes(300), _parse_organization, is_list=False
 )
 ORDERS = Document("orders", "orders", Lifetimes(60), parse_list(Order.from_json))
 QUOTES = Document("quotes", "quotes", Lifetimes(60), parse_list(Quote.from_json))

@@ -15,6 +15,7 @@ import msgspec
 import requests
 from requests.utils import default_headers
 
+from panel import exact_json
 from panel.deadline import READ_SECONDS, Deadline
 from panel.errors import Blocked, PanelError, Unreachable, Unreadable
 from panel.logs import request_id
@@ -30,8 +31,8 @@ from panel.upstream.cache_headers import find_age
 from panel.upstream.rejections import NameRejection, Rejection, is_challenge, name_by_status
 from panel.upstream.transport import DIRECT, Egress, TimelyAdapter
 
-# The name and the version are those of pyproject.toml. The library's own name is on many firewalls'
-# lists.
+# The name and the version are those of pyproject.toml. Many firewalls refuse the name that the
+# library would send.
 USER_AGENT = "middag-contact-panel/0.1.0"
 CONNECT_SECONDS = 1.0
 REDIRECTS = 3
@@ -126,6 +127,9 @@ class Exchange:
         seconds = by.left() or 0.001
         own_headers = kwargs.pop("headers", None) or {}
         headers = {**self._headers, **request_id.make_headers(), **own_headers}
+        # Values of others are sent back as they came, to the digit: `json` knows no `Decimal`.
+        if (body := kwargs.pop("json", None)) is not None:
+            kwargs["data"], headers["Content-Type"] = exact_json.encode(body), "application/json"
         try:
             prepared = requests.Request(method, url, headers=headers, **kwargs).prepare()
             timeout = (min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds))

@@ -80,12 +80,12 @@ class Inspector(Client):
 
     def look(self, path: str, **options: Any) -> Inspection:
         """Call once. No error is raised."""
-        body, failed = None, None
+        body, failure = None, None
         try:
             body = self._attempt("GET", path, Deadline(INSPECT_SECONDS), **options).body
         except PanelError as error:
-            failed = error
-        return Inspection(self._status, self._seen, body, failed)
+            failure = error
+        return Inspection(self._status, self._seen, body, failure)
 
 
 def inspect(

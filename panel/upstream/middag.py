@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from panel import metrics
 from panel.cache.copies import CACHED_UPSTREAM, tell_age
-from panel.cache.entries import Dated, Lifetimes, Reading, Resource
+from panel.cache.entries import DatedBody, Lifetimes, Reading, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.deadline import Deadline
 from panel.errors import BACK_OFFICE_SIDE, Blocked, Missing, PanelError, Unreadable, naming_side
@@ -35,7 +35,7 @@ LARGE_PAGE = 100  # rows, where the back office takes `per_page`, whose maximum 
 # The answers of a back office that does not accept the size, or whose rows are too large for it.
 SIZE_REFUSED = {"http_400", "http_422", "too_large"}
 CALLS_AT_ONCE = 4  # for an organization, in all its sections together
-CACHE_IN_BETWEEN = "cache in between"  # its name among the troubles, where documents stand
+CACHE_IN_BETWEEN = "cache in between"  # the name of this trouble; others are named by documents
 STOPPED_ENTITLEMENTS = ("suspended", "cancelled")  # statuses
 STOPPED_LIFETIMES = Lifetimes(fresh=0, kept=8 * 24 * 3600)  # a pass comes each night
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class BackOffice:
         self._small_pages: set[str] = set()  # names of the documents that take no `per_page`
 
     def behind(self, gate: Gate) -> "BackOffice":
-        """Return the same for passes: calls wait at the gate, and pages come one by one."""
+        """Return a client for passes: its calls wait at the gate, and it reads pages one by one."""
         other = copy(self)
         other._client, other._slots = self._client.with_gate(gate), CallSlots(1)
         return other
@@ -91,16 +91,16 @@ class BackOffice:
 
     def read(self, document: Document[T], organization: int, control: CacheControl) -> Reading[T]:
         """Return a `Reading`; raises `PanelError` when there is neither an answer nor a copy."""
-        fetched = []
+        fetches = []
 
-        def fetch(by: Deadline) -> Dated:
-            fetched.append(self._fetch(document, organization, by))
-            return fetched[0]
+        def fetch(by: Deadline) -> DatedBody:
+            fetches.append(self._fetch(document, organization, by))
+            return fetches[0]
 
         resource = self.resource(document, organization)
-        failed = partial(self._report_failure, document, organization)
-        reading = self._cache.read(resource, control, fetch, failed)
-        if fetched and not reading.late:  # a value that came from the cache is no news
+        report = partial(self._report_failure, document, organization)
+        reading = self._cache.read(resource, control, fetch, report)
+        if fetches and not reading.late:  # a value that came from the cache is no news
             self._report_success(document, organization, reading.value)
             self.on_read(document, organization, reading.value)
         return reading
@@ -111,14 +111,14 @@ class BackOffice:
     def keep_stopped(self, organization: int, entitlements: Iterable[Entitlement]) -> None:
         """Keep the entitlements that a pass found suspended or cancelled, for panels. If the cache
         does not keep them, a panel only lacks the name of the license."""
-        stopped = {
+        statuses = {
             entitlement.code: entitlement.status_value
             for entitlement in entitlements
             if entitlement.code and entitlement.status_value in STOPPED_ENTITLEMENTS
         }
         with suppress(PanelError):
             resource = _make_stopped_resource(organization)
-            self._cache.read(resource, CacheControl.NO_CACHE, lambda _: stopped)
+            self._cache.read(resource, CacheControl.NO_CACHE, lambda _: statuses)
 
     def peek_stopped(self, organization: int) -> dict[str, str] | None:
         """Return each stopped entitlement's status, by its code; None: no recent pass."""
@@ -183,8 +183,8 @@ class BackOffice:
     def resource(self, document: Document[T], organization: int) -> Resource[T]:
         return document.resource(organization, self._integer_money)
 
-    def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
-        if document.listed:
+    def _fetch(self, document: Document[Any], organization: int, by: Deadline) -> DatedBody:
+        if document.is_list:
             return self._fetch_list(document, organization, by)
         answer = self._get(document, organization, by, {})
         body = self._read_data(answer.body)
@@ -195,9 +195,9 @@ class BackOffice:
             raise Unreadable("foreign_rows", "another record than the one asked for")
         if find_record(document):
             check_owner(body, organization)
-        return Dated(body, answer.age)
+        return DatedBody(body, answer.age)
 
-    def _fetch_list(self, document: Document[Any], organization: int, by: Deadline) -> Dated:
+    def _fetch_list(self, document: Document[Any], organization: int, by: Deadline) -> DatedBody:
         if document.label in self._small_pages:
             return self._fetch_pages(document, organization, by, {})
         try:
@@ -214,14 +214,14 @@ class BackOffice:
 
     def _fetch_pages(
         self, document: Document[Any], organization: int, by: Deadline, size: Mapping[str, int]
-    ) -> Dated:
+    ) -> DatedBody:
         """Read every page, up to the document's most; one failing page fails the list."""
         read_page = self._make_reader(document, organization, by, size)
-        listed = read_pages(read_page, document.most_pages, self._slots.most)
-        rows = list(listed.rows.values())
-        if listed.total and not rows:
+        pages = read_pages(read_page, document.most_pages, self._slots.most)
+        rows = list(pages.rows.values())
+        if pages.total and not rows:
             raise Unreadable("wrong_shape", "no rows, although some are counted")
-        return Dated({"rows": rows, "total": listed.total, "more": listed.more}, listed.age)
+        return DatedBody({"rows": rows, "total": pages.total, "more": pages.more}, pages.age)
 
     def _make_reader(
         self, document: Document[Any], organization: int, by: Deadline, size: Mapping[str, int]

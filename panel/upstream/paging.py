@@ -58,40 +58,40 @@ def read_pages(read_page: ReadPage, most: int, at_once: int) -> PagedList:
     A list whose total changed or does not fit is read once more. If it still does not fit, more
     rows may exist than are there.
     """
-    listed = _walk(read_page, most, at_once)
-    if listed.more or listed.is_whole:
-        return listed
-    listed = _walk(read_page, most, at_once)
-    listed.more = listed.more or not listed.is_whole
-    return listed
+    pages = _walk(read_page, most, at_once)
+    if pages.more or pages.is_whole:
+        return pages
+    pages = _walk(read_page, most, at_once)
+    pages.more = pages.more or not pages.is_whole
+    return pages
 
 
 def _walk(read_page: ReadPage, most: int, at_once: int) -> PagedList:
-    listed, number, last = PagedList(), 1, read_page(1)
-    listed.add(last)
-    news = len(listed.rows)
-    while news and _goes_on(listed, number, last):
+    pages, number, last = PagedList(), 1, read_page(1)
+    pages.add(last)
+    news = len(pages.rows)
+    while news and _goes_on(pages, number, last):
         if number >= most:
-            listed.more = True
+            pages.more = True
             break
         # Where the number of pages is unknown, each page is requested after the one before it.
         end = number + at_once if last.pages is not None else number + 1
         numbers = range(number + 1, min(end, last.pages or end, most) + 1)
-        before = len(listed.rows)
+        before = len(pages.rows)
         for last in _read_at_once(read_page, numbers):
-            listed.add(last)
+            pages.add(last)
         number = numbers[-1]
-        news = len(listed.rows) - before
-    return listed
+        news = len(pages.rows) - before
+    return pages
 
 
-def _goes_on(listed: PagedList, number: int, last: Page) -> bool:
+def _goes_on(pages: PagedList, number: int, last: Page) -> bool:
     """Tell whether there is a page behind the last one."""
-    if listed.total is not None and len(listed.rows) >= listed.total:
+    if pages.total is not None and len(pages.rows) >= pages.total:
         return False
     if last.pages is not None:
         return number < last.pages
-    return listed.total is not None or len(last.rows) >= SMALL_PAGE
+    return pages.total is not None or len(last.rows) >= SMALL_PAGE
 
 
 def _read_at_once(read_page: ReadPage, numbers: range) -> Iterable[Page]:

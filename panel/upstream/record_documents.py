@@ -65,7 +65,7 @@ ORDER = RecordDocument(
     "orders/{id}",
     ORDERS.lifetimes,
     _parse_record(OrderDetails.from_json),
-    listed=False,
+    is_list=False,
     section=ORDERS.name,
 )
 QUOTE = RecordDocument(
@@ -73,7 +73,7 @@ QUOTE = RecordDocument(
     "quotes/{id}",
     QUOTES.lifetimes,
     _parse_record(QuoteDetails.from_json),
-    listed=False,
+    is_list=False,
     section=QUOTES.name,
 )
 ENTITLEMENT = RecordDocument(
@@ -81,7 +81,7 @@ ENTITLEMENT = RecordDocument(
     "entitlements/{id}",
     LICENSES.lifetimes,
     _parse_record(lambda row, _: Entitlement.from_json(row)),
-    listed=False,
+    is_list=False,
     section=LICENSES.name,
 )
 # A payment touches the licenses too, so a new order appears here as soon as the licenses are read

@@ -28,7 +28,7 @@ from panel.web.sections import SECTIONS
 metrics.start_series(
     metrics.SEARCHES_ANSWERED, ("found", "nothing", "not_asked", "limited", "failed")
 )
-TURN_SECONDS = 1.0  # the wait of a search for the same agent's search before it
+TURN_SECONDS = 1.0  # the wait of a search until the same agent's previous search has ended
 REASON_LENGTHS = range(3, 201)
 
 
@@ -43,8 +43,8 @@ def decide() -> tuple[str, int] | str:
             notice = Decisions(services()).decide(visit, organization, action, scope, undone)
         except CannotPick as error:
             return render_panel(visit, seal.organization, error.code), 422
-        chosen = organization if action == "pick" else 0
-        return render_panel(make_lookup().repeat(seal), chosen, notice)
+        choice = organization if action == "pick" else 0
+        return render_panel(make_lookup().repeat(seal), choice, notice)
     except PanelError as error:
         return render_refusal(error)
 
@@ -61,8 +61,8 @@ def search_organizations() -> Response:
         with _take_turn(seal):
             results = search.search(services(), query, masked, seal.agent)
         if results.asked:
-            # The results are shown only with their row in the access log: an agent who reads a
-            # customer list by searching is seen.
+            # The results are shown only after their row in the access log is written: reading a
+            # list of customers by searching leaves a trace.
             services().audit_log.record(_make_search_entry(seal, results))
             is_wrong = not results.rows and not results.code
             if is_wrong:
@@ -127,5 +127,5 @@ def uncover_section() -> Response:
             note=f"{name}: {reason}",
         )
     )
-    uncovered = replace(seal, uncovered=(name,))
-    return answer_section(name, uncovered, services().seals.sign(uncovered), CacheControl.FRESH)
+    new_seal = replace(seal, uncovered=(name,))
+    return answer_section(name, new_seal, services().seals.sign(new_seal), CacheControl.FRESH)

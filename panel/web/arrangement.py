@@ -34,12 +34,12 @@ def change_preferences() -> Response:
     seal = open_seal()
     if seal.proof == SHARED_SECRET:
         return refuse_unproven_agent()
-    ordered = _parse_names(request.form.get("order", ""))
+    names = _parse_names(request.form.get("order", ""))
     collapsed = _parse_names(request.form.get("collapsed", ""))
-    if ordered is None or collapsed is None:
+    if names is None or collapsed is None:
         return make_response({"error": {"code": "no_such_section"}}, 422)
     # The usual order is not stored, since a newer version may have another one.
-    order = () if ordered == list(SECTIONS)[: len(ordered)] else tuple(ordered)
+    order = () if names == list(SECTIONS)[: len(names)] else tuple(names)
     preference = Preference(order, frozenset(collapsed))
     services().preferences.keep(seal.agent, preference, time.time())
     return make_response("", 204)

@@ -20,9 +20,9 @@ CHALLENGE_SECONDS = 60
 
 @dataclass(frozen=True)
 class ArrivalReport:
-    """`proof`: see `prove_settings`; `hops`: addresses in X-Forwarded-For; `scheme`: as the panel
-    takes it after the proxies that it trusts; `cache`: whether the process finds the challenge
-    there."""
+    """`proof`: see `prove_settings`; `hops`: the number of addresses in X-Forwarded-For; `scheme`:
+    the one that the panel believes, by the proxies that it trusts; `cache`: whether the process
+    finds the challenge in its cache."""
 
     proof: str
     hops: int

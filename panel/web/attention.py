@@ -210,7 +210,7 @@ class Outage:
 @dataclass(frozen=True)
 class Attention:
     """`unread`: sections that failed; `waiting`: sections that load; `partial`: sections that were
-    not read in full, or hold a record of which no rule can tell whether it needs a word."""
+    not read in full, or have a record about which no rule can decide."""
 
     lines: tuple[Line, ...] = ()
     unread: tuple[Outage, ...] = ()
@@ -252,7 +252,8 @@ def _list_lines(situation: Situation, moment: Moment) -> list[Line]:
 
 
 def _shorten(lines: list[Line]) -> tuple[Line, ...]:
-    """Give every finding a line of its own where all fit; otherwise give each rule one line."""
+    """Give every finding a line of its own where all fit; otherwise give each rule a single
+    line."""
     if len(lines) > LINES_SHOWN:
         kinds = [list(same) for _, same in groupby(lines, key=lambda line: line.rule.name)]
         lines = [replace(same[0], more=len(same) - 1) for same in kinds]

@@ -20,8 +20,8 @@ def bundle(modules: Mapping[str, str]) -> tuple[str, str]:
     """Return the first and the second script, made from the texts in `modules`, by name."""
     first = _order(modules, ENTRY)
     rest = [name for name in _order(modules, REST_ENTRY) if name not in first]
-    taken = (pair for name in rest for pair in IMPORT.findall(modules[name]))
-    names = {word for words, name in taken if name in first for word in re.findall(r"\w+", words)}
+    pairs = (pair for name in rest for pair in IMPORT.findall(modules[name]))
+    names = {word for words, name in pairs if name in first for word in re.findall(r"\w+", words)}
     shared = f"{{ {', '.join(sorted(names))} }}"
     return (
         _join([*_strip(modules, first), f"{SHARED} = {shared};\n"]),
@@ -31,16 +31,16 @@ def bundle(modules: Mapping[str, str]) -> tuple[str, str]:
 
 def _order(modules: Mapping[str, str], entry: str) -> list[str]:
     """Name the modules behind an entry: each stands behind all that it imports."""
-    ordered: list[str] = []
+    names: list[str] = []
 
     def add(name: str) -> None:
-        if name not in ordered:
-            for _, needed in IMPORT.findall(modules[name]):
-                add(needed)
-            ordered.append(name)
+        if name not in names:
+            for _, imported in IMPORT.findall(modules[name]):
+                add(imported)
+            names.append(name)
 
     add(entry)
-    return ordered
+    return names
 
 
 def _strip(modules: Mapping[str, str], names: Iterable[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """The check against cross-site request forgery: a POST has to come from a page of ours.
 
-The check reads `Origin`, which no page of another site can choose.
+The check reads the header `Origin`, which the browser writes: no page can choose it.
 """
 
 import logging

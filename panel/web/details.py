@@ -16,8 +16,8 @@ from panel.upstream.middag import BackOffice
 from panel.web.groups import Moment
 from panel.web.sections import Section
 
-# The order is that of trouble, the worst first. A part that is gone, or that this back office does
-# not offer, is no trouble.
+# The states of parts, the worst first. A part that is gone, or that this back office does not
+# offer, is no trouble.
 WORST_FIRST = ("failed", "denied", "loading", "late", "fresh")
 UNTOLD = "untold"
 
@@ -27,7 +27,7 @@ Wanted = dict[str, Document[Any]]
 
 @dataclass(frozen=True)
 class DetailPart:
-    """An answer of the back office, in a state as a section has it, or `UNTOLD`."""
+    """An answer of the back office. Its state is one that a section may have, or `UNTOLD`."""
 
     state: str
     value: Any = None

@@ -43,11 +43,11 @@ def _load_translations(locale: str) -> NullTranslations:
     return Translations(compiled)
 
 
-def choose_locale(wanted: Iterable[str], otherwise: str = "") -> str:
+def choose_locale(tags: Iterable[str], otherwise: str = "") -> str:
     """Return the first of these languages that we have (`pt-PT`, `pt_BR`); else English."""
-    spoken = {locale.partition("_")[0]: locale for locale in LOCALES}
-    languages = (re.split("[-_]", tag.lower())[0] for tag in wanted)
-    return next((spoken[tag] for tag in languages if tag in spoken), otherwise or "en")
+    locales = {locale.partition("_")[0]: locale for locale in LOCALES}
+    languages = (re.split("[-_]", tag.lower())[0] for tag in tags)
+    return next((locales[tag] for tag in languages if tag in locales), otherwise or "en")
 
 
 class Formats:
@@ -83,7 +83,7 @@ class Formats:
         return _format_day(self._find_day(moment), self.locale)
 
     def clock(self, epoch: float) -> str:
-        """Write the hour; with the day before it when that is not today."""
+        """Write the time of day, behind the day where that is not today."""
         moment = datetime.fromtimestamp(int(epoch), UTC).astimezone(self.zone)
         today = moment.date() == datetime.now(self.zone).date()
         return _format_hour(moment.replace(tzinfo=None), today, self.locale)

@@ -13,7 +13,7 @@ from panel.models.licenses import License
 from panel.models.orders import Order, Quote
 from panel.models.values import Status
 
-FAILED_DAYS = 90  # a payment that failed before that is history
+FAILED_DAYS = 90  # a payment that failed longer ago is history
 LAPSING_DAYS = 7
 LAPSED_DAYS = 30
 STOPPED_STATUSES = frozenset({"suspended", "cancelled", "revoked", "blocked"})  # of a license

@@ -26,8 +26,7 @@ LEFT_OUT = {
     ),
 }
 
-# The reason why no newer answer, or no answer at all, could be had, by the code that is shown
-# beside it.
+# The reason why there is no newer answer, or no answer at all, by the code that is shown beside it.
 CAUSES = {
     "timeout": "MIDDAG Account took too long.",
     "network": "MIDDAG Account cannot be reached.",

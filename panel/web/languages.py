@@ -1,4 +1,4 @@
-"""The language of a panel: the one in which Chatwoot speaks to this agent, if it is known.
+"""The language of a panel: that of Chatwoot's own pages for this agent, where it is known.
 
 Chatwoot's dashboard speaks the language that an agent chose in their profile, else that of the
 account (`App.vue` of Chatwoot 4.16). A proof by token or session tells the agent's own language. A
@@ -25,7 +25,7 @@ def learn_language(proof: Proof) -> None:
 
 
 def _find_account() -> str:
-    """Return the account's language; without a copy it is only waited for briefly."""
+    """Return the account's language. Without a copy Chatwoot is asked, with a short wait."""
     checks, chatwoot = services().checks, services().chatwoot
     try:
         reading = chatwoot.peek_locale()
@@ -33,7 +33,7 @@ def _find_account() -> str:
             return reading.value
         check = checks.start("locale", chatwoot.find_locale)
         return reading.value if reading else checks.wait(check)
-    except PanelError:  # also a failure of a short while ago that is remembered
+    except PanelError:  # it may be the remembered failure of an earlier question
         return ""
 
 
@@ -47,8 +47,8 @@ def _recall_account() -> str:
 
 def tell_language(answer: Response | str) -> Response:
     """Return the answer, with the page's words added where the page is in another language."""
-    chosen, response = choose_formats(), make_response(answer)
-    if chosen.locale != choose_page_formats().locale:
-        response.headers["Content-Language"] = chosen.language
+    formats, response = choose_formats(), make_response(answer)
+    if formats.locale != choose_page_formats().locale:
+        response.headers["Content-Language"] = formats.language
         response.set_data(response.get_data() + render_template("respoken.html").encode())
     return response

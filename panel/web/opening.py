@@ -51,11 +51,11 @@ class Company:
     claimed: str = ""
 
 
-def render_panel(visit: Visit, chosen: int = 0, notice: str = "") -> str:
+def render_panel(visit: Visit, organization: int = 0, notice: str = "") -> str:
     """Render the panel: one organization, a choice between several, or no organization."""
     identification = visit.found
     notice = notice or ("" if visit.links_known else "links_unknown")
-    candidate = identification.get(chosen) or (
+    candidate = identification.get(organization) or (
         identification.candidates[0] if len(identification.candidates) == 1 else None
     )
     if candidate:

@@ -134,12 +134,12 @@ def show_changes() -> Response:
         for name, version in versions.items()
     ]
     news = zip(versions, cache.changed(*resources), strict=True)
-    touched = [f"touched-{name}" for name, is_news in news if is_news]
+    triggers = [f"touched-{name}" for name, is_news in news if is_news]
     answer = Response(status=204)
     seconds = choose_pause(_parse_idle(query.get("idle", "")), CPU_LOAD.share(), random.random())  # noqa: S311
     answer.headers["X-Panel-Next"] = f"{seconds:.1f}"
-    if touched:
-        answer.headers["HX-Trigger"] = ", ".join(touched)
+    if triggers:
+        answer.headers["HX-Trigger"] = ", ".join(triggers)
     return answer
 
 
@@ -155,8 +155,8 @@ def answer_section(
     if section is None or not seal.organization:
         return make_response({"error": {"code": "no_such_section"}}, 404)
     masked = find_masked_in(section, seal)
-    uncovered = masked != find_masked(seal.trust)
-    status, begun = 200, time.perf_counter()
+    is_uncovered = masked != find_masked(seal.trust)
+    status, started_at = 200, time.perf_counter()
     try:
         reading = services().back_office.read(section.document, seal.organization, control)
         if section.document is ORGANIZATION and _was_just_read(reading):
@@ -165,14 +165,14 @@ def answer_section(
         view = replace(view, whole="all" in request.args)
         view = view if is_checked else mark_unchecked(view)
     except Busy:
-        view = make_loading_view(section, Busy.code)  # the section asks again by itself
+        view = make_loading_view(section, Busy.code)  # the page asks again by itself
     except PanelError as error:
         view = make_failed_view(section, error, read_version(section, seal.organization))
         status = choose_status(error)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started_at
     metrics.find_series(metrics.SECTION_SECONDS, name, view.state).observe(seconds)
     record_trouble(view, seal)
-    html = render_section(view, seal.organization, own_seal if uncovered else "")
+    html = render_section(view, seal.organization, own_seal if is_uncovered else "")
     answer = make_response(html, status)
     answer.headers["HX-Trigger"] = "attention"  # other records may need a word by now
     return answer

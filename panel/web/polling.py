@@ -7,9 +7,9 @@ when this process is busy.
 import time
 from collections.abc import Callable
 
-SOON_SECONDS = 1.5  # a touch is visible within two seconds, the section's own request included
+SOON_SECONDS = 1.5  # with the section's own request, a touch is visible within two seconds
 LATE_SECONDS = 15.0
-IDLE_SECONDS = 300.0  # up to here an agent may just be reading
+IDLE_SECONDS = 300.0  # an agent who does nothing for less than this may be reading
 BUSY_SHARE = 0.6  # of one core
 POLL_JITTER = 0.1  # so that panels which were opened together do not ask at the same moments
 WINDOW_SECONDS = 2.0

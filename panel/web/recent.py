@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from panel.data.recent import Heard, Recent, find_recent
+from panel.data.recent import Recent, RecentHook, find_recent
 from panel.errors import PanelError
 from panel.services import services
 from panel.upstream.chatwoot import Conversation
@@ -55,7 +55,7 @@ SECTIONS_OF_GROUPS = {"order": "orders", "quote": "quotes", "license": "licenses
 
 
 @dataclass(frozen=True)
-class HeardChange:
+class RecentChange:
     """`row`: the id of the row that changed, empty where no row did; `is_shown`: the row stands in
     a section that is rendered already."""
 
@@ -70,7 +70,7 @@ class RecentChanges:
     """`more`: the number of changes beyond those in the line; `rows`: the rows of all changes."""
 
     since: float
-    told: tuple[HeardChange, ...]
+    told: tuple[RecentChange, ...]
     more: int
     rows: tuple[str, ...]
 
@@ -78,9 +78,10 @@ class RecentChanges:
 def find_changes(
     organization: int, conversation: Conversation, views: Mapping[str, SectionView]
 ) -> RecentChanges | None:
-    """Find the changes since the last answer of an agent, where the customer is not waiting; else
-    since the company was last opened here before the customer began to wait. Return None where no
-    such moment is known.
+    """Find the changes since the customer last had an answer; None where no such moment is known.
+
+    Where the customer is not waiting, the moment is that of an agent's last answer. Where the
+    customer is waiting, it is the last opening of the company here from before the wait.
 
     Chatwoot does not tell the time of the contact's conversation before this one, nor of the last
     answer while the customer waits. The agent who answered had the company open, which our access
@@ -98,7 +99,7 @@ def find_changes(
 
 
 def list_changes(recent: Recent, views: Mapping[str, SectionView]) -> RecentChanges | None:
-    changes = list(_read_changes(recent.heard, views))
+    changes = list(_read_changes(recent.hooks, views))
     if not changes:
         return None
     rows = tuple(dict.fromkeys(change.row for change in changes if change.row))
@@ -107,11 +108,11 @@ def list_changes(recent: Recent, views: Mapping[str, SectionView]) -> RecentChan
 
 
 def _read_changes(
-    heard: Iterable[Heard], views: Mapping[str, SectionView]
-) -> Iterable[HeardChange]:
+    hooks: Iterable[RecentHook], views: Mapping[str, SectionView]
+) -> Iterable[RecentChange]:
     """Keep the latest change of each record; the newest comes first."""
     keys: set[tuple[str, str]] = set()
-    for hook in heard:
+    for hook in hooks:
         group = hook.kind.partition(".")[0]
         words = WORDS.get(hook.kind) or WORDS.get(f"{group}.*", "")
         is_named = "%(name)s" in words
@@ -123,12 +124,12 @@ def _read_changes(
 
 def _make_change(
     words: str, section: str, subject: str, views: Mapping[str, SectionView]
-) -> HeardChange:
+) -> RecentChange:
     row = f"{section}-{subject}" if section and subject.isdigit() else ""
     record = _find_record(views.get(section), subject)
     product = getattr(record, "product", None)
     name = getattr(record, "number", None) or subject
-    return HeardChange(words, f"{name} ({product})" if product else name, row, record is not None)
+    return RecentChange(words, f"{name} ({product})" if product else name, row, record is not None)
 
 
 def _find_record(view: SectionView | None, subject: str) -> Any:

@@ -75,7 +75,7 @@ def open_seal() -> Seal:
 
 
 def open_seal_in_time() -> tuple[Seal, bool]:
-    """Return False beside the seal where Chatwoot was too slow to confirm it."""
+    """Return the seal, and whether Chatwoot confirmed it: False where it was too slow."""
     return services().seals.open_in_time(request.headers.get("Authorization"))
 
 
@@ -85,7 +85,8 @@ def open_seal_at_once() -> Seal:
 
 
 def mark_as_ours(answer: Response) -> Response:
-    """Only an answer with this mark may replace a part of the panel: no proxy's page, no JSON."""
+    """Mark the answer. Only an answer with this mark may replace a part of the panel: a proxy's
+    page has no mark, and neither has JSON."""
     if answer.mimetype == "text/html":
         answer.headers["X-Panel"] = "1"
     return answer

@@ -41,8 +41,8 @@ def register(app: Flask) -> None:
     """Call this when all routes are registered."""
     routes = {_name_route(rule.endpoint) for rule in app.url_map.iter_rules()}
     metrics.start_series(metrics.REQUEST_SECONDS, {*routes, NO_ROUTE}, metrics.REQUEST_OUTCOMES)
-    for counted in (metrics.SECTIONS_SHOWN, metrics.SECTION_SECONDS):
-        metrics.start_series(counted, SECTIONS, metrics.SECTION_STATES)
+    for metric in (metrics.SECTIONS_SHOWN, metrics.SECTION_SECONDS):
+        metrics.start_series(metric, SECTIONS, metrics.SECTION_STATES)
     documents = [document.name for document in EVERY_DOCUMENT]
     metrics.start_series(metrics.CACHE_READS, [*documents, "chatwoot"], metrics.CACHE_OUTCOMES)
     metrics.start_series(metrics.REFUSED_PROOFS, REFUSED_REQUESTS)
@@ -55,9 +55,9 @@ def _begin() -> None:
 
 
 def _count(answer: Response) -> Response:
-    begun = request.environ.get(BEGUN)
-    if begun is not None:  # it is None when the request was refused before this module saw it
-        seconds = time.perf_counter() - begun
+    started_at = request.environ.get(BEGUN)
+    if started_at is not None:  # it is None when the request was refused before this module saw it
+        seconds = time.perf_counter() - started_at
         route, outcome = _name_route(request.endpoint or NO_ROUTE), _judge(answer.status_code)
         metrics.find_series(metrics.REQUEST_SECONDS, route, outcome).observe(seconds)
     return answer

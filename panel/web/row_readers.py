@@ -1,8 +1,8 @@
-"""The readers of an opened row: its record alone, and the records that it is tied to.
+"""The readers of an opened row: of its record, and of the records that it is tied to.
 
-The record itself stands in the copy that its section was drawn from. Values that the list leaves
-out are asked for by the record's id, which comes from that copy. So an agent cannot reach a record
-of another organization, or one that does not exist.
+The record stands in the copy that its section was drawn from. The values that the list leaves out
+are read by the record's id, which comes from that copy. So an agent cannot reach a record of
+another organization, or one that does not exist.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from panel.models.licenses import License
 from panel.models.lines import Grant, holds
 from panel.models.orders import Order, Quote
 from panel.models.organizations import Collaborator, Organization
-from panel.upstream.documents import LICENSES, ORDERS, QUOTES, Document, Listed
+from panel.upstream.documents import LICENSES, ORDERS, QUOTES, Document, RecordList
 from panel.upstream.record_documents import ENTITLEMENT, ENTITLEMENT_ORDERS, ORDER, PEOPLE, QUOTE
 from panel.web.details import UNTOLD, DetailPart, Details, Reader, Wanted
 from panel.web.groups import Moment, read_status
@@ -23,7 +23,7 @@ from panel.web.sections import Section
 
 MOST_RENEWALS = 3  # quotes that are read one by one, to see what each renews
 ROLE_ORDER = ("owner", "admin", "member", "guest", "pending")
-Gathered = tuple[dict[str, DetailPart], dict[str, tuple[Any, ...]]]  # parts, and related rows
+RowParts = tuple[dict[str, DetailPart], dict[str, tuple[Any, ...]]]  # parts, and related rows
 
 
 def read_details(section: Section, number: int, reader: Reader) -> Details | None:
@@ -34,7 +34,7 @@ def read_details(section: Section, number: int, reader: Reader) -> Details | Non
     if copy.value is None:
         missing = isinstance(copy.error, Missing)
         return None if missing else Details(section, None, {"copy": copy})
-    rows = copy.value.rows if isinstance(copy.value, Listed) else (copy.value,)
+    rows = copy.value.rows if isinstance(copy.value, RecordList) else (copy.value,)
     record = next((row for row in rows if row.id == number), None)
     if record is None:
         return None
@@ -44,7 +44,7 @@ def read_details(section: Section, number: int, reader: Reader) -> Details | Non
     return Details(section, record, {"copy": copy, **parts}, related)
 
 
-def _read_order(order: Order, reader: Reader) -> Gathered:
+def _read_order(order: Order, reader: Reader) -> RowParts:
     part = DetailPart("fresh", order.details) if order.details else reader.read(ORDER.of(order.id))
     grants = part.value.grants if part.value else ()
     return {"order": part}, {"licenses": _list_licenses(grants, reader)}
@@ -58,7 +58,7 @@ def _list_licenses(grants: tuple[Grant, ...], reader: Reader) -> tuple[License, 
     )
 
 
-def _read_quote(quote: Quote, reader: Reader) -> Gathered:
+def _read_quote(quote: Quote, reader: Reader) -> RowParts:
     part = DetailPart("fresh", quote.details) if quote.details else reader.read(QUOTE.of(quote.id))
     details = part.value
     if not details:
@@ -67,7 +67,7 @@ def _read_quote(quote: Quote, reader: Reader) -> Gathered:
     return {"quote": part}, {"orders": orders, "licenses": _list_licenses(details.grants, reader)}
 
 
-def _read_license(owned: License, reader: Reader) -> Gathered:
+def _read_license(owned: License, reader: Reader) -> RowParts:
     """Read a license with its chain: its entitlement, the orders that paid for that, and the quotes
     to renew it.
 
@@ -94,8 +94,8 @@ def _read_license(owned: License, reader: Reader) -> Gathered:
         if (details := quote.details or parts[f"quote {quote.id}"].value)
         and holds(details.grants, number, owned.entitlement)
     )
-    listed = parts["orders"].value
-    paid, unpaid = _split_paid(listed.rows) if listed else ((), ())
+    orders = parts["orders"].value
+    paid, unpaid = _split_paid(orders.rows) if orders else ((), ())
     return parts, {"quotes": renewals, "paid": paid, "unpaid": unpaid}
 
 
@@ -112,7 +112,7 @@ def is_paid(order: Order) -> bool:
     return bool(order.active and order.paid) or read_status(order) == "completed"
 
 
-def _list_candidates(owned: License, quotes: Listed[Quote], moment: Moment) -> list[Quote]:
+def _list_candidates(owned: License, quotes: RecordList[Quote], moment: Moment) -> list[Quote]:
     """List open quotes that may be about this license, those that name its product first."""
     open_ones = [
         quote
@@ -130,11 +130,11 @@ def _mark_untold(part: DetailPart) -> DetailPart:
     return DetailPart(UNTOLD) if is_untold else part
 
 
-def _read_people(_: Organization, reader: Reader) -> Gathered:
+def _read_people(_: Organization, reader: Reader) -> RowParts:
     return {"people": reader.read(PEOPLE)}, {}
 
 
-def sort_people(people: Listed[Collaborator], organization: Organization) -> list[Collaborator]:
+def sort_people(people: RecordList[Collaborator], organization: Organization) -> list[Collaborator]:
     """Sort the owner first, then by rights, then by e-mail."""
 
     def rank(person: Collaborator) -> tuple[bool, int, str, int]:
@@ -151,7 +151,7 @@ def is_owner(person: Collaborator, organization: Organization) -> bool:
     return is_user or person.role == "owner"
 
 
-READERS: dict[str, Callable[[Any, Reader], Gathered]] = {
+READERS: dict[str, Callable[[Any, Reader], RowParts]] = {
     "orders": _read_order,
     "quotes": _read_quote,
     "licenses": _read_license,

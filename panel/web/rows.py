@@ -74,7 +74,7 @@ def _find_badges(section: str) -> Mapping[str, str]:
 
 
 def _choose_status(details: Details) -> int:
-    """Return a failure where nothing but the list's own copy, or not even that, can be shown."""
+    """Return a failure where only the list's copy can be shown, or not even that."""
     own = [part for name, part in details.parts.items() if name != "copy" or details.record is None]
     error = next((part.error for part in own if part.error), None)
     return choose_status(error) if error and not details.is_partly_told else 200

@@ -42,17 +42,17 @@ class SharedKey:
     second: int
 
 
-def render_section(view: SectionView, organization: int, uncovered: str = "") -> Markup:
+def render_section(view: SectionView, organization: int, own_seal: str = "") -> Markup:
     """Render one section, once a second for all agents who are shown the same.
 
-    A touch makes every open panel of an organization ask for it at once. `uncovered`: the seal of
+    A touch makes every open panel of an organization ask for it at once. `own_seal`: the seal of
     the one agent who may see the values. Such a section is shared with no other agent. Nor is a
     section that shows a code, for the id of the request stands beside it.
     """
     metrics.find_series(metrics.SECTIONS_SHOWN, view.section.name, view.state).inc()
     now, rendered = time.time(), services().rendered
-    if uncovered or view.tells_code:
-        return _render_view(view, now, uncovered)
+    if own_seal or view.tells_code:
+        return _render_view(view, now, own_seal)
     key = make_shared_key(view, organization, now)
     html = rendered.get(key)
     if html is None:
@@ -80,9 +80,9 @@ def make_shared_key(view: SectionView, organization: int, now: float) -> SharedK
     )
 
 
-def _render_view(view: SectionView, now: float, uncovered: str = "") -> Markup:
+def _render_view(view: SectionView, now: float, own_seal: str = "") -> Markup:
     html = render_template(
-        view.section.template, view=view, moment=read_moment(), now=now, uncovered=uncovered
+        view.section.template, view=view, moment=read_moment(), now=now, uncovered=own_seal
     )
     return Markup(html)  # noqa: S704 (our own template made it)
 
@@ -106,5 +106,5 @@ def read_version(section: Section, organization: int) -> str:
 
 def read_moment() -> Moment:
     settings = services().settings
-    second = datetime.now(UTC).replace(microsecond=0)  # what is made for it is shared
+    second = datetime.now(UTC).replace(microsecond=0)  # answers of the same second are shared
     return Moment(second.astimezone(settings.timezone), settings.expiring_days)

@@ -245,7 +245,8 @@ def _select(section: Section, value: Any, moment: Moment) -> Selection:
 
 
 def make_failed_view(section: Section, error: PanelError, version: str) -> SectionView:
-    """Show a section without any answer or copy as failed, never as empty."""
+    """Make the view of a section that has neither an answer nor a copy: it failed, and is never
+    shown as empty."""
     state = "denied" if isinstance(error, Refused) else "failed"
     return SectionView(section, state, version, code=error.code, retry_at=error.retry_at)
 

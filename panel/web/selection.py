@@ -1,8 +1,7 @@
 """Which records of a document a section shows, in which order, and what its totals add up.
 
 Every `select_…` takes the document's value and the moment. The order is that of `web.groups`.
-Closed records stand behind one line, and a record of which nobody knows whether it is closed is
-shown.
+Closed records stand behind one line. A record is shown where it is unknown whether it is closed.
 """
 
 from collections import Counter
@@ -16,7 +15,7 @@ from panel.models.money import Amount, Money, UnclearAmount, sum_amounts
 from panel.models.orders import Order, Quote
 from panel.models.organizations import Organization
 from panel.models.values import Illegible
-from panel.upstream.documents import Listed
+from panel.upstream.documents import RecordList
 from panel.web.groups import LICENSE_GROUPS, ORDER_GROUPS, QUOTE_GROUPS, Group, Moment, read_status
 
 TOTAL_LABELS = ("Total unpaid", "Total paid", "Total pending")
@@ -73,7 +72,7 @@ def select_organization(value: Organization, _: Moment) -> Selection:
     return Selection((Item(value),))
 
 
-def select_orders(value: Listed[Order], moment: Moment) -> Selection:
+def select_orders(value: RecordList[Order], moment: Moment) -> Selection:
     active = [order for order in value.rows if order.active]
     totals = {
         UNPAID_TOTAL: [order for order in active if order.paid is False],
@@ -82,12 +81,12 @@ def select_orders(value: Listed[Order], moment: Moment) -> Selection:
     return _make_selection(value, ORDER_GROUPS, moment, totals)
 
 
-def select_quotes(value: Listed[Quote], moment: Moment) -> Selection:
+def select_quotes(value: RecordList[Quote], moment: Moment) -> Selection:
     pending = [quote for quote in value.rows if quote.pending(moment.now)]
     return _make_selection(value, QUOTE_GROUPS, moment, {PENDING_TOTAL: pending})
 
 
-def select_licenses(value: Listed[License], moment: Moment) -> Selection:
+def select_licenses(value: RecordList[License], moment: Moment) -> Selection:
     return _make_selection(value, LICENSE_GROUPS, moment)
 
 
@@ -96,7 +95,7 @@ NO_TOTALS: Totals = MappingProxyType({})
 
 
 def _make_selection(
-    value: Listed[Any], groups: tuple[Group, ...], moment: Moment, totals: Totals = NO_TOTALS
+    value: RecordList[Any], groups: tuple[Group, ...], moment: Moment, totals: Totals = NO_TOTALS
 ) -> Selection:
     items, closed = _sort(value.rows, groups, moment)
     sums = {label: sum_amounts(_list_money(rows)) for label, rows in totals.items()}
@@ -134,14 +133,14 @@ def _list_money(rows: Sequence[Order | Quote]) -> list[Money]:
 
 
 def _count_left_out(items: Sequence[Item], totals: Totals) -> dict[str, int]:
-    """Count the amounts that the totals lack; a lapsed quote and a failed order belong to no total
-    and say so themselves."""
+    """Count the amounts that the totals lack. A lapsed quote and a failed order belong to no total;
+    their own rows say so."""
     if not totals:
         return {}
-    added = {row.id for rows in totals.values() for row in rows}
+    ids = {row.id for rows in totals.values() for row in rows}
     records = [item.record for item in items if item.mark not in ("lapsed", "failed")]
     reasons = (
-        _name_lack(record.total) or ("" if record.id in added else _name_doubt(record))
+        _name_lack(record.total) or ("" if record.id in ids else _name_doubt(record))
         for record in records
     )
     return dict(Counter(reason for reason in reasons if reason))

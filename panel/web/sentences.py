@@ -132,14 +132,15 @@ def _read_values(section: str, item: Item, context: SentenceContext) -> dict[str
     name, day = NAMES[section](item.record)
     return {
         "name": clean(name),
-        "day": context.fmt.day(day) if _is_told(day, item.mark, context.moment) else "",
+        "day": context.fmt.day(day) if _may_name_day(day, item.mark, context.moment) else "",
         "amount": _write_amount(getattr(item.record, "total", None), context),
         "sites": _write_sites(item.record, context.fmt),
     }
 
 
-def _is_told(day: object, mark: str, moment: Moment) -> TypeGuard[date]:
-    """A record that is called expired before its day contradicts itself: its day is left out."""
+def _may_name_day(day: object, mark: str, moment: Moment) -> TypeGuard[date]:
+    """Tell whether a sentence may name the day. A record that is called expired before its day
+    contradicts itself, so its day is left out."""
     if not isinstance(day, date):
         return False
     return mark not in ("expired", "lapsed") or moment.count_days(day) <= 0

@@ -75,12 +75,12 @@ def limit_guesses(hints: Hints) -> Iterator[None]:
 
 
 def _read_address() -> str:
-    """Return the address whose attempts are counted together.
+    """Return the address under which attempts are counted.
 
-    A proxy that is not in the settings has one address for everybody behind it: ten wrong proofs of
-    a stranger would lock out all agents. Its header is not trusted, but keeps its clients apart. A
-    client with a made-up header escapes the count; guessing is hopeless because the guessed values
-    are long.
+    Behind a proxy that is not in the settings all clients have the proxy's address, so ten wrong
+    proofs of a stranger would lock out all agents. So the proxy's header counts here, although it
+    is not trusted: it tells the clients apart. A client that makes up a header escapes the count;
+    guessing is hopeless because the guessed values are long.
     """
     forwarded = request.headers.get("X-Forwarded-For", "")
     if services().settings.trusted_proxies or not forwarded:
@@ -127,7 +127,7 @@ def _read_number(name: str) -> int | None:
 
 
 def sign_in() -> Response:
-    """The panel asks for itself anew when the page hears `panel:proven`."""
+    """Sign in. The answer triggers `panel:proven`, at which the page opens the panel again."""
     try:
         token = request.form.get("token", "")
         session = services().authenticator.sign_in(token, _read_address())

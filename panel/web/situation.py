@@ -95,10 +95,10 @@ def find_active_behind(status: str) -> Find:
     """Find the active licenses whose own entitlement has this status."""
 
     def find(situation: Situation, moment: Moment) -> Iterable[Occurrence]:
-        stopped = situation.stopped or {}
+        statuses = situation.stopped or {}
         for item in situation.list_items("licenses"):
             record = item.record
-            if record.active(moment.now) and stopped.get(record.entitlement) == status:
+            if record.active(moment.now) and statuses.get(record.entitlement) == status:
                 yield Occurrence(record)
 
     return find
@@ -123,7 +123,8 @@ def _list_codes(situation: Situation) -> set[str | None]:
 
 
 def is_active_behind_none(situation: Situation, moment: Moment) -> bool:
-    """Tell whether all is cancelled, and a license without a known entitlement is active."""
+    """Tell whether every entitlement is cancelled, while a license without a known entitlement is
+    active."""
     if situation.entitlement != "cancelled" or situation.stopped is not None:
         return False
     return _has_active_license(situation, moment)

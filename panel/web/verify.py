@@ -7,7 +7,7 @@ import time
 
 from flask import Response, make_response, render_template, request
 
-from panel.customer.answers import ANSWER_KINDS, BY_ADDRESS
+from panel.customer.answers import ANSWER_KINDS, BY_ADDRESS, find_callable
 from panel.customer.decisions import Decisions
 from panel.customer.lookup import Visit
 from panel.customer.matching import Candidate
@@ -43,7 +43,7 @@ def verify() -> Response | tuple[str, int] | str:
     try:
         visit = make_lookup().repeat(seal)
         candidate = visit.found.get(seal.organization)
-        if candidate is None:  # the company was refused, or replaced by another claim, meanwhile
+        if candidate is None:  # meanwhile the company was refused, or another claim replaced it
             return render_panel(visit), OUTDATED
         try:
             notice = _carry_out(visit, seal.organization)
@@ -90,10 +90,10 @@ def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | No
     verifier = Verifier(shared)
     company = verifier.find_company(candidate.organization)
     proving = shared.settings.verify_by
-    uncovered = verifier.find_uncovered(visit, candidate.organization)
+    uncovered_kinds = verifier.find_uncovered(visit, candidate.organization)
     # A visitor types the e-mail that a company is found by.
     by_email = candidate.source == BY_ADDRESS
-    proofs = [kind for kind in ANSWER_KINDS if kind in proving and kind not in uncovered]
+    proofs = [kind for kind in ANSWER_KINDS if kind in proving and kind not in uncovered_kinds]
     proofs = [kind for kind in proofs if kind != BY_ADDRESS or not by_email]
     return render_template(
         "verify.html",
@@ -101,8 +101,8 @@ def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | No
         candidate=candidate,
         refusal=refusal,
         proofs=proofs,
-        clues=[kind for kind in ANSWER_KINDS if kind not in proofs and kind not in uncovered],
-        uncovered=[kind for kind in ANSWER_KINDS if kind in uncovered],
+        clues=[kind for kind in ANSWER_KINDS if kind not in proofs and kind not in uncovered_kinds],
+        uncovered=[kind for kind in ANSWER_KINDS if kind in uncovered_kinds],
         company=company,
         phone=_log_phone(visit, candidate, company) if BY_CALL in proving else "",
         left=shared.tries.count_left(contact.id, candidate.organization),
@@ -112,8 +112,7 @@ def _render_dialog(visit: Visit, candidate: Candidate, refusal: NotVerified | No
 
 def _log_phone(visit: Visit, candidate: Candidate, company: Organization | None) -> str:
     """Return the registered phone, which may be masked, only once its row is in the access log."""
-    phone = company.phone if company else None
-    if phone:
+    if phone := find_callable(company):
         services().audit_log.record(
             AuditEntry(
                 audit_log.PHONE_SHOWN,
@@ -123,4 +122,4 @@ def _log_phone(visit: Visit, candidate: Candidate, company: Organization | None)
                 visit.seal.proof,
             )
         )
-    return phone or ""
+    return phone

@@ -18,7 +18,8 @@ from panel.services import Services, services
 
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 60.0
-# An examination makes some twenty calls to the outside worlds, so only every 15th check makes one.
+# The number of checks from one examination to the next: an examination makes some twenty calls to
+# the outside worlds.
 EXAMINE_EVERY = 15
 # Returns the findings of the doctor's checks of the outside worlds, for JSON.
 Examine = Callable[[Services], dict[str, Any]]

@@ -1,4 +1,4 @@
-// Ages: "3 minutes ago" stays true while the panel stands.
+// Ages: keeps "3 minutes ago" true while the panel is open.
 
 import { all } from "./page.js";
 

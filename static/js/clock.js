@@ -3,6 +3,7 @@
 import { ask, readMessage } from "./bridge.js";
 import { all, find, isLive, on } from "./page.js";
 import { isLost } from "./requests.js";
+import { giveBack } from "./room.js";
 import { renew } from "./visit.js";
 
 // The server says how soon to ask again: sooner while the agent is active here.
@@ -69,6 +70,7 @@ new IntersectionObserver((entries) => {
   const wasInView = isInView;
   isInView = entries.at(-1).isIntersecting;
   if (isInView && !wasInView) comeBack();
+  if (!isInView) giveBack(); // nobody sees what moves
 }).observe(document.documentElement);
 
 on("htmx:config:request", ({ detail: { ctx } }) => {

@@ -5,15 +5,15 @@ import { addNotice } from "./failures.js";
 import { find, meta, on } from "./page.js";
 
 const LOADING = "[data-state=loading], .htmx-request:not(#live)";
-const UNFINISHED = `${LOADING}, [data-waiting]`; // the head asks what needs a word a little after the sections
+const UNFINISHED = `${LOADING}, [data-waiting]`; // waiting: the request for the lines of the head comes a little later
 const ACTIONS = ["open", "copies", "copy", "reveal", "verify", "why", "fold", "arrange", "shortcuts"];
 const NEEDING = ["summary", ...ACTIONS.map((action) => `[data-action=${action}]`)].join();
 const KEYS = "rn/?";
 export const REFRESHING = "[data-action^=refresh], [data-action=retry]";
 const LATEST = 10000;
-let loading = null; // the promise of both files, from the first wish for them on
+let loading = null; // the promise of both files, from the first request for them on
 let isLoaded = false;
-let hasRefreshed = false; // a refresh needs no second script, which says later that it brought no news
+let hasRefreshed = false; // for the second script, which announces it where a refresh brought no news
 export const wasRefreshed = () => hasRefreshed;
 
 function addElement(name, properties) {
@@ -58,8 +58,9 @@ on("keydown", (event) => {
 
 const loadQuietly = () => loadRest().catch(() => {}); // the next event tries again
 
-// htmx takes its class from the element that asked only after this event; the microtask comes behind that. The head's
-// own answer may name a section as still being read that a hook touched meanwhile: only the second script asks for that.
+// After this event htmx removes its class from the element that sent the request; the microtask comes after that. The
+// answer for the head may call a section unfinished that a hook touched meanwhile. Only the second script requests that
+// section, so such an answer must not delay the second script.
 on("htmx:finally:request", ({ detail: { ctx } }) => {
   const unfinished = ctx.sourceElement.id === "attention" ? LOADING : UNFINISHED;
   queueMicrotask(() => find(unfinished) || loadQuietly());

@@ -1,4 +1,4 @@
-// News: rows that came or changed in sight are marked for a moment, and announced once.
+// News: a row that appears or changes on the screen is marked for a moment, and announced once.
 
 import { all, find, on, ownerOf, wordsOf } from "./page.js";
 import { announceNews } from "./status.js";
@@ -6,7 +6,7 @@ import { announceNews } from "./status.js";
 const MARKED = 8000;
 let before = new Map(); // the rows of each section as they were drawn before the swap
 
-// Only comparable sections are compared: the same customer, equally masked, drawn before.
+// A section is compared only with itself from before: of the same customer, with the same values masked.
 const drawnSections = () => all("[data-section]:is([data-state=fresh], [data-state=late], [data-state=empty])");
 const nameOf = (section) => `${ownerOf(section)} ${section.dataset.section} ${"uncovered" in section.dataset}`;
 const rowsOf = (section) => new Map(all("[data-row]", section).map((row) => [row.dataset.row, textOf(row)]));

@@ -1,4 +1,4 @@
-// Requests: the fields that htmx sends, and the answers that may land in the page.
+// Requests: the fields that htmx sends, and the answers that may replace parts of the page.
 
 import { ask } from "./bridge.js";
 import { addNotice, replacePanel } from "./failures.js";
@@ -31,14 +31,15 @@ on("htmx:config:request", ({ detail: { ctx } }) => {
   ctx.sentFor = ownerOf(sourceElement);
 });
 
-// The server forgets a failure sooner than the screen does, and that of a refresh at once.
+// Names the sections that are shown as failed. The cache forgets a failure while the screen still shows it, and the
+// failure of a refresh at once.
 function describeFailures() {
   const failed = all("[data-section]:is([data-state=failed], :has(.cause))");
   return failed.map(({ dataset }) => `${dataset.section}:${dataset.code}:${dataset.state}`).join(",");
 }
 
-// Morphing keeps the elements. An answer to a question about another organization, or from before
-// the trust changed, must not land in them. Only our own HTML may land: no proxy's page, no JSON.
+// Morphing keeps the elements, so an answer about another organization, or one from before the trust
+// changed, must not be swapped into them. Only our own HTML may be swapped: no proxy's page, no JSON.
 on("htmx:before:response", (event) => {
   const { ctx } = event.detail;
   const { status, headers } = ctx.response;
@@ -57,7 +58,7 @@ function accept(headers) {
   document.documentElement.lang = headers.get("Content-Language") || document.documentElement.lang;
 }
 
-// A request that nobody waits for any more, or that was aborted for a newer one, is no loss.
+// A request is not lost where its element has left the page, or where htmx aborted it for a newer one.
 export function isLost(ctx, error) {
   if (!ctx?.request || !ctx.sourceElement.isConnected) return false;
   return error?.name !== "AbortError" || ctx.request.signal.reason === "timeout";

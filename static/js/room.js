@@ -1,32 +1,39 @@
 // The room of a section: a card that needs less than a cold open holds for it gives the rest back,
-// unless the place where the card will end is in sight. So nothing that the agent sees moves.
+// unless that would move something in sight that the agent may have read.
 
 import { all, find, on } from "./page.js";
 
-const UNREAD = "#panel:has([data-outage]):not(:has(.sections > :not([data-state=failed], [data-state=denied])))";
-const lowered = new Set(); // ids: a refresh draws such a card anew, as low as before
-let isUnread = false; // nothing could be read, so there is nothing that could move
+const TOLD = ".sections > :not([data-state=failed], [data-state=denied])";
+const GLANCE = 300; // milliseconds: what was drawn later than that, nobody has read
 
-function lower() {
-  const wasUnread = isUnread;
-  isUnread = !!find(UNREAD);
-  for (const card of all(".sections.held > .card")) {
-    if (card.dataset.state === "loading") lowered.delete(card.id);
-    else if (isUnread || lowered.has(card.id) || endsBelowWindow(card)) {
-      lowered.add(card.id);
-      card.classList.add("low");
-    }
+// An element remembers when it was drawn, and that it is low: a refresh draws it anew, as low.
+export function giveBack() {
+  const parts = all(".sections.held > .card, .sections.held ~ *");
+  const isTold = find(TOLD); // where nothing could be read, everything may move
+  for (const part of parts) {
+    const isLoading = part.dataset.state === "loading";
+    part.drawnAt = isTold && !isLoading ? part.drawnAt || Date.now() : NaN;
+    part.isLow &&= !isLoading;
+    part.classList.toggle("low", !!part.isLow);
   }
-  // What is hidden loses the focus.
-  if (isUnread && !wasUnread && !find(".sections :focus")) redraw(find(".sections"));
+  all(".sections.held > .card:not(.low, [data-state=loading])").forEach((card) => lower(card, parts));
 }
 
-const endsBelowWindow = (card) => card.lastElementChild.getBoundingClientRect().bottom >= innerHeight;
-
-// Hidden in one frame and drawn anew in the next one, instead of moved.
-function redraw(sections) {
-  sections.hidden = true;
-  requestAnimationFrame(() => requestAnimationFrame(() => (sections.hidden = false)));
+// Nothing is painted between the two measurements.
+function lower(card, parts) {
+  const places = new Map(parts.map((part) => [part, topOf(part)]));
+  card.classList.add("low");
+  const moved = parts.filter((part) => topOf(part) !== places.get(part));
+  const isRead = (part) => places.get(part) < innerHeight && Date.now() - part.drawnAt > GLANCE;
+  card.isLow = !moved.some(isRead);
+  card.isLow ? moved.forEach(redraw) : card.classList.remove("low");
 }
 
-on("htmx:after:swap", lower);
+const topOf = (part) => part.getBoundingClientRect().top;
+
+// Hidden for a moment and drawn anew, instead of moved. What is hidden would lose the focus.
+function redraw(part) {
+  if (!part.matches(":focus-within")) part.animate({ visibility: ["hidden", "hidden"] }, 40);
+}
+
+on("htmx:after:swap", giveBack);

@@ -10,7 +10,7 @@ const WITHOUT_SECTIONS = ["choose", "unlinked", "denied", "failed"];
 let pendingReport = null;
 let saidTrouble = "";
 let saidHeading = "";
-let isAsked = wasRefreshed(); // the agent pressed refresh, and there was no announcement since
+let isAsked = wasRefreshed(); // the agent pressed refresh, and nothing was announced since then
 
 export function announceNews(text) {
   isAsked = false;
@@ -18,7 +18,7 @@ export function announceNews(text) {
 }
 
 function report() {
-  if (find("[data-state=loading], .htmx-request:not(#live)")) return; // called again then
+  if (find("[data-state=loading], .htmx-request:not(#live)")) return; // their end calls this again
   const text = reportHeading() || reportTrouble();
   if (text) announceNews(text);
 }

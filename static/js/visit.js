@@ -11,7 +11,7 @@ const BUSY = 4000;
 export let visit = null; // the context of the shown or awaited panel
 export let fields = {}; // all fields that this question sent
 let openedAt = 0;
-let question = null; // under way: true, then htmx's context of the request
+let question = null; // the question under way: true at first, then htmx's context of its request
 let retry = null;
 
 // Chatwoot's message opens a panel, unless that panel is shown or awaited already.
@@ -61,8 +61,8 @@ export function renew() {
   if (visit && isStale()) openAgain();
 }
 
-// The context could not be read or the question not be sent. The agent must not wait for a panel
-// that does not come, and a late answer to the question before must not land in its place.
+// The context could not be read, or the question could not be sent. The agent must not wait for a panel
+// that does not come, and a late answer to the previous question must not take its place.
 export function giveUp() {
   question = null;
   clear();
@@ -76,7 +76,7 @@ export function noteStart(ctx) {
 // The agent has just signed in. If the session is still missing, the browser did not keep it.
 on("panel:proven", () => visit && open(visit, false, { signed_in: 1 }));
 
-// The question ends only here: between the head of an answer and its swap its body is still read.
+// The question ends here, and not earlier: the body of an answer is read after its head, before the swap.
 on("htmx:finally:request", ({ detail: { ctx } }) => {
   if (ctx === question) question = null;
 });

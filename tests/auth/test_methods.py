@@ -1,4 +1,4 @@
-"""Each proof has its row; a POST from a page of another origin is refused."""
+"""The table of methods has a row for each proof; a POST from another origin is refused."""
 
 import re
 

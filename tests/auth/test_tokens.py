@@ -1,4 +1,4 @@
-"""Launch keys and seals: which are accepted, and which are not."""
+"""Launch keys and seals: accepted ones, and refused ones."""
 
 import string
 import time

@@ -12,50 +12,50 @@ from tests.conftest import wait_until
 PATIENCE = 100.0
 
 
-def await_well(broken: Site) -> None:
+def await_well(target: Site) -> None:
     """Wait until `/readyz` and `sync status` report that all is well again, and no pass is left
     that would meet the next break."""
 
     reports: list[object] = []
 
     def is_well() -> bool:
-        broken.use_well()
-        status = json.loads(broken.run("sync status --json").output)
+        target.use_well()
+        status = json.loads(target.run("sync status --json").output)
         is_quiet = not status["waiting"] and not status["running"]
-        reports[:] = broken.health(), status
-        return not broken.health().wrong and status["is_well"] and is_quiet
+        reports[:] = target.health(), status
+        return not target.health().wrong and status["is_well"] and is_quiet
 
     wait_until_or_show(is_well, lambda: str(reports))
 
 
-def check(row: Break, broken: Site) -> None:
-    heard = len(broken.lines)
-    failed: AssertionError | None = None
-    with row.make(broken):
+def check(row: Break, target: Site) -> None:
+    line_count = len(target.lines)
+    failure: AssertionError | None = None
+    with row.make(target):
         try:
-            row.use(broken)
-            expect_health(row, broken)
-            expect_status(row, broken)
-            expect_doctor(row, broken)
-            expect_line(row, broken, heard)
+            row.use(target)
+            expect_health(row, target)
+            expect_status(row, target)
+            expect_doctor(row, target)
+            expect_line(row, target, line_count)
         except AssertionError as error:  # the break has to be mended all the same
-            failed = error
-    await_well(broken)
-    if failed:
-        raise failed
+            failure = error
+    await_well(target)
+    if failure:
+        raise failure
 
 
-def expect_line(row: Break, broken: Site, heard: int) -> None:
+def expect_line(row: Break, target: Site, line_count: int) -> None:
     if row.log:
-        wait_until(lambda: any(row.log in line for line in broken.lines[heard:]), PATIENCE)
+        wait_until(lambda: any(row.log in line for line in target.lines[line_count:]), PATIENCE)
 
 
-def expect_health(row: Break, broken: Site) -> None:
+def expect_health(row: Break, target: Site) -> None:
     """Check `/readyz`, which goes on to answer 200, because the panel still shows something."""
     reports: list[Health] = []
 
     def is_seen() -> bool:
-        reports.append(broken.health())
+        reports.append(target.health())
         return reports[-1].wrong.get(row.part, "") == row.word
 
     wait_until(is_seen, PATIENCE)
@@ -64,11 +64,11 @@ def expect_health(row: Break, broken: Site) -> None:
     assert row.detail in reports[-1].explain(row.part)
 
 
-def expect_status(row: Break, broken: Site) -> None:
+def expect_status(row: Break, target: Site) -> None:
     answers: list[Answer] = []
 
     def is_seen() -> bool:
-        answers.append(broken.run("sync status", apart=row.is_apart))
+        answers.append(target.run("sync status", apart=row.is_apart))
         return row.status in answers[-1].output and answers[-1].code == row.code
 
     wait_until_or_show(is_seen, lambda: answers[-1].output)
@@ -83,17 +83,17 @@ def wait_until_or_show(condition: Callable[[], bool], show: Callable[[], str]) -
         raise AssertionError(show()) from None
 
 
-def expect_doctor(row: Break, broken: Site) -> None:
+def expect_doctor(row: Break, target: Site) -> None:
     """Check `doctor`, which asks anew, whichever process met the break."""
     if row.is_named:
-        await_diagnosis(broken, row.check or row.part, row.cause or row.word, row.is_apart)
+        await_diagnosis(target, row.check or row.part, row.cause or row.word, row.is_apart)
 
 
-def await_diagnosis(broken: Site, check: str, cause: str, apart: bool = False) -> None:
+def await_diagnosis(target: Site, check: str, cause: str, apart: bool = False) -> None:
     answers: list[Answer] = []
 
     def is_seen() -> bool:
-        answers.append(broken.run("doctor", apart=apart))
+        answers.append(target.run("doctor", apart=apart))
         lines = [line.split() for line in answers[-1].output.splitlines()]
         wrong = [line for line in lines if line[:1] in (["fault"], ["warning"])]
         return any(line[1] == check and cause in " ".join(line) for line in wrong)

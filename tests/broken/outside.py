@@ -83,11 +83,11 @@ def change_world(world: str, **values: Any) -> Make:
 
     @contextmanager
     def make(site: Site) -> Iterator[None]:
-        changed = getattr(site, world)
-        before = {name: getattr(changed, name) for name in values}
-        _assign(changed, values)
+        target = getattr(site, world)
+        before = {name: getattr(target, name) for name in values}
+        _assign(target, values)
         yield
-        _assign(changed, before)
+        _assign(target, before)
 
     return make
 

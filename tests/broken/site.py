@@ -275,10 +275,10 @@ class Site:
         if not apart:
             result = self.app.test_cli_runner().invoke(args=line.split())
             return Answer(result.exit_code, result.output)
-        printed: list[str] = []
+        lines: list[str] = []
         command = ["-m", "flask", "--app", "app", *line.split()]
-        code = Process(command, self.environ, printed).wait()
-        return Answer(code, "".join(printed))
+        code = Process(command, self.environ, lines).wait()
+        return Answer(code, "".join(lines))
 
     def await_worker(self) -> None:
         wait_until(lambda: self.health().body["parts"]["worker"] == "ok", 60)

@@ -28,7 +28,7 @@ QUIET = """<!doctype html><meta charset=utf-8><link rel=icon href="data:,"><scri
 
 @dataclass
 class Panel:
-    """The panel as it stands in the frame of Chatwoot's page, or as a page of its own."""
+    """The panel, in the frame of Chatwoot's page or as a page of its own."""
 
     page: Page
     inside: FrameLocator | Page
@@ -36,7 +36,7 @@ class Panel:
 
     @property
     def frame(self) -> Frame:
-        """Where scripts of the panel run; wait for something of the panel first."""
+        """Return the frame in which the panel's scripts run. Wait for a part of the panel first."""
         return next(each for each in self.page.frames if each.url.startswith(self.origin))
 
     def find(self, selector: str) -> Locator:
@@ -50,11 +50,11 @@ class Panel:
         return self.find(f"[data-section={name}]")
 
     def rows(self, name: str) -> Locator:
-        """Those in sight: what is closed is one click away."""
+        """Return the rows of a section that are visible: closed records are one click away."""
         return self.section(name).locator("[data-row]:not(.closed [data-row])")
 
     def refresh(self, name: str) -> None:
-        """This section alone; its own button is in sight where it failed."""
+        """Refresh this section alone. Its own button is visible where the section failed."""
         self.section(name).locator("[data-action=refresh]").evaluate("(button) => button.click()")
 
     def expect_root(self, name: str) -> None:
@@ -65,22 +65,21 @@ class Panel:
             expect(self.section(name)).to_have_attribute("data-state", state)
 
     def settle(self) -> None:
-        """Until no section loads, what needs a word knows all, and no request is under way.
-
-        And until the second script is there, which comes then.
+        """Wait until no section loads, the lines above the sections are complete, and no request
+        is under way; then until the second script is loaded.
         """
         expect(self.find("[data-panel]:not([data-panel=waiting])")).to_have_count(1)
         expect(self.find("[data-state=loading], [data-waiting], .htmx-request")).to_have_count(0)
         expect(self.find("html")).to_have_attribute("data-is-whole", "")
 
     def answer(self, selector: str) -> None:
-        """A word about the customer, said where the head asks for it."""
+        """Click an agent's decision about the customer, in the head of the panel."""
         if not self.find("#confirm[open]").count():
             self.find("#confirm > summary").click()
         self.find(f"#confirm {selector}").click()
 
     def pick(self) -> None:
-        """The agent says that this is the company."""
+        """Pick the company as the agent."""
         self.answer("[data-action=pick][data-scope=conversation]")
         expect(self.root).to_have_attribute("data-link", "picked")
         self.settle()
@@ -93,13 +92,13 @@ class Panel:
         expect(section).to_have_attribute("data-uncovered", "")
 
     def shown_again(self) -> None:
-        """The tab is shown again: the clock asks at once. Nobody can hide a headless page."""
+        """Show the tab again, at which the clock asks at once. A headless page cannot be hidden."""
         self.frame.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 @dataclass
 class Demo:
-    """The demo of `make demo` on a free port: its worlds can be broken and counted."""
+    """The demo of `make demo` on a free port. A test can break its worlds and count their calls."""
 
     house: House
     server: Server
@@ -137,7 +136,8 @@ class Demo:
         return self.launch_url.partition("#k=")[2]
 
     def open(self, page: Page, scenario: str = "healthy", width: int | None = None) -> Panel:
-        """The conversation of a scenario with our tab chosen; `width` of the frame in pixels."""
+        """Open the conversation of a scenario, with our tab chosen; `width`: of the frame, in
+        pixels."""
         page.goto(f"{self.chatwoot_url}/?scenario={scenario}&tab=messages")
         if width:
             page.add_style_tag(content=f"iframe {{ width: {width}px !important }}")
@@ -145,17 +145,18 @@ class Demo:
         return Panel(page, page.frame_locator(FRAME), self.panel_url)
 
     def prove(self, scenario: str = "healthy") -> None:
-        """From now on the customer writes by WhatsApp, from the phone of one person there."""
+        """Let the customer write by WhatsApp from now on, from the phone of one person there."""
         row = SCENARIOS[scenario]
         prove_customer(self.chat, self.services, row, row.organizations[0])
 
     def switch(self, page: Page, scenario: str) -> None:
-        """A click on another conversation of the list, which shows its messages; then our tab."""
+        """Click another conversation of the list, which shows its messages; then our tab."""
         page.locator(f"[data-conversation][data-scenario={scenario}]").click()
         page.locator("[data-tab=app]").click()
 
     def open_in_app(self, page: Page, address: str | None = None) -> Panel:
-        """As in Chatwoot's mobile app: a page of its own; what it asks its host is in `asked`."""
+        """Open the panel as Chatwoot's mobile app does, as a page of its own. The page's questions
+        to its host are in `asked`."""
         page.add_init_script(
             "window.asked = []; window.ReactNativeWebView = "
             "{postMessage: (text) => window.asked.push(text)};"
@@ -164,16 +165,16 @@ class Demo:
         return Panel(page, page, self.panel_url)
 
     def open_quiet(self, page: Page) -> Panel:
-        """A Chatwoot that does not answer; what it is asked is in `asked`."""
-        shown = Response(QUIET % self.launch_url, content_type="text/html")
-        self.chat.page = lambda _: shown
+        """Open the panel in a Chatwoot that does not answer; the questions to it are in `asked`."""
+        response = Response(QUIET % self.launch_url, content_type="text/html")
+        self.chat.page = lambda _: response
         page.goto(f"{self.chatwoot_url}/quiet")
-        opened = Panel(page, page.frame_locator(FRAME), self.panel_url)
-        opened.expect_root("waiting")
-        return opened
+        panel = Panel(page, page.frame_locator(FRAME), self.panel_url)
+        panel.expect_root("waiting")
+        return panel
 
     def context(self, scenario: str, theme: str | None = None) -> dict[str, Any]:
-        """What Chatwoot says about the open conversation of a scenario."""
+        """Return Chatwoot's message about the open conversation of a scenario."""
         number = SCENARIOS[scenario].conversation
         state = ChatwootPage(self.chat, self.office).state()
         row = next(each for each in state["conversations"] if each["conversation"]["id"] == number)
@@ -190,6 +191,6 @@ MakeDemo = Callable[..., Demo]
 
 
 def foreign(seen: Seen, demo: Demo) -> list[str]:
-    """The requests that went to somebody who is neither Chatwoot nor the panel."""
+    """Return the requests to hosts that are neither Chatwoot nor the panel."""
     own = re.compile(rf"^(data:|{re.escape(demo.chatwoot_url)}/|{re.escape(demo.panel_url)}/)")
     return [sent.url for sent in seen.sent() if not own.match(sent.url)]

@@ -42,13 +42,13 @@ class Session(Protocol):
     def open(self, url: str) -> None: ...
 
     def enter_frame(self, selector: str | None) -> None:
-        """Scripts run there from now on; None: in the page itself."""
+        """Run scripts in this frame from now on; None: in the page itself."""
 
     def run(self, script: str) -> Any:
-        """The value of an expression."""
+        """Return the value of an expression."""
 
     def click(self, selector: str) -> None:
-        """As a hand does it: only then may a frame of another site take the keyboard."""
+        """Click as a person does: only then may a frame of another site take the focus."""
 
 
 @dataclass

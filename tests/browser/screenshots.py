@@ -1,6 +1,6 @@
 """`make screenshots`: every state of the panel, light and dark, in both languages, at four widths.
 
-They are drawn by the demo in the real browser, and stand side by side on one page,
+The demo draws the states in the real browser. The pictures stand side by side on one page,
 `build/screenshots/index.html`, which no other file of the repository needs.
 """
 
@@ -63,7 +63,8 @@ def draw(page: Page, demo: Demo, state: State, locale: str) -> None:
 
 
 def resize(panel: Panel, width: int, height: int) -> None:
-    """The frame alone, over Chatwoot's page; until the panel has been laid out in it."""
+    """Show the frame alone, over Chatwoot's page, in this size. Wait until the panel has been laid
+    out in it."""
     style = (
         f"width: {width}px !important; height: {height}px; position: fixed; inset: 0; z-index: 9"
     )
@@ -88,7 +89,7 @@ def draw_all(browser: Browser, proof: str, states: list[State]) -> None:
 
 
 def draw_demo(browser: Browser) -> None:
-    """The page of the demo itself, as a newcomer sees it first."""
+    """Draw the page of the demo itself, as a newcomer sees it first."""
     with running(SHARED_SECRET) as demo:
         page = browser.new_page(viewport={"width": DEMO_WIDTH, "height": 800})
         demo.open(page, CALM.name).settle()
@@ -99,7 +100,7 @@ def draw_demo(browser: Browser) -> None:
 
 
 def write_sheet(states: list[State]) -> Path:
-    """One page: a row for each state and look, its pictures side by side in their true size."""
+    """Write one page: a row for each state and look, its pictures side by side in true size."""
     looks: list[tuple[str, str, str, tuple[int, ...]]] = [
         (state.name, theme, locale, WIDTHS)
         for state, theme, locale in product(states, THEMES, LOCALES)
@@ -118,12 +119,12 @@ def write_sheet(states: list[State]) -> Path:
 
 
 def choose_demo(state: State) -> tuple[str, str]:
-    """States of the same choice are drawn in the same demo."""
+    """Return a key of the demo for this state: states with the same key share a demo."""
     return state.proof, state.name if state.alone else ""
 
 
 def main(wanted: list[str]) -> None:
-    """Draws the states named in `wanted`, or all."""
+    """Draw the states named in `wanted`, or all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE_MS)  # some back offices of the demo take eight seconds
     states = [state for state in STATES if not wanted or state.name in wanted]

@@ -9,9 +9,10 @@ from tests.browser.conftest import Demo, Panel, Seen
 
 @contextmanager
 def asked(seen: Seen, demo: Demo, panel: Panel) -> Iterator[list[str]]:
-    """The panel's requests to us meanwhile: method and path.
+    """Yield the panel's requests to us during the block: method and path.
 
-    Without its clock's questions, and the head's, which reads copies that are kept.
+    The requests of its clock are left out, and those for the lines of the head, which are made from
+    kept copies.
     """
     panel.settle()
     before, paths = len(seen.sent()), list[str]()

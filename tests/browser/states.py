@@ -65,7 +65,7 @@ def sign_in(_demo: Demo, panel: Panel) -> None:
 
 
 def explain(_demo: Demo, panel: Panel) -> None:
-    """The key is dispatched, for a keyboard's own place would be drawn."""
+    """Open the list of shortcuts. The key is dispatched: a pressed key would draw a focus ring."""
     event = "new KeyboardEvent('keydown', { key: '?', bubbles: true })"
     panel.find("body").evaluate(f"(body) => body.dispatchEvent({event})")
     expect(panel.find("#shortcuts[open]")).to_be_visible()
@@ -145,7 +145,7 @@ def write_note(demo: Demo, panel: Panel) -> None:
 
 
 def ring(demo: Demo) -> None:
-    """Two hooks of the must-use plugin, about records that stand in the panel."""
+    """Send two hooks of the must-use plugin, about records that stand in the panel."""
     organization = SCENARIOS["healthy"].organizations[0]
     for kind, number in (("order.paid", 4202), ("license.activated", 4204)):
         data = {"organization_id": organization, "id": number}
@@ -156,7 +156,7 @@ def ring(demo: Demo) -> None:
 
 
 def open_once_more(demo: Demo, panel: Panel) -> None:
-    """What is recent counts from the moment when the company was shown before."""
+    """Open the panel again: changes are recent since the company was last shown."""
     ring(demo)
     demo.switch(panel.page, "many")
     expect(panel.root).to_have_attribute("data-organization", "44")
@@ -166,7 +166,7 @@ def open_once_more(demo: Demo, panel: Panel) -> None:
 
 
 def break_later(faults: Mapping[str, str]) -> Act:
-    """An outage that begins while the panel stands: kept copies are shown, and say so."""
+    """Begin an outage while the panel is open: kept copies are shown, and say so."""
 
     def act(demo: Demo, panel: Panel) -> None:
         number = int(panel.root.get_attribute("data-organization") or 0)
@@ -181,7 +181,7 @@ def break_later(faults: Mapping[str, str]) -> Act:
 
 
 def break_before(fault: str, *sections: str) -> Callable[[Demo], None]:
-    """An outage of a company whom nobody has read yet."""
+    """Begin an outage for a company that nobody has read yet."""
     number = REGULARS[NEVER_READ].organizations[0]
 
     def prepare(demo: Demo) -> None:
@@ -192,7 +192,7 @@ def break_before(fault: str, *sections: str) -> Callable[[Demo], None]:
 
 
 def bury(demo: Demo) -> None:
-    """A change of the company that was given up, as passes leave it."""
+    """Write a given-up change of the company, as passes leave it."""
     row = {
         "hook_id": "given-up",
         "kind": "order.updated",
@@ -207,12 +207,12 @@ def bury(demo: Demo) -> None:
 
 
 def rotate_secret(demo: Demo) -> None:
-    """The back office accepts another secret from now on, so it refuses the panel's."""
+    """Let the back office accept another secret from now on, so that it refuses the panel's."""
     demo.office.secrets[:] = [f"another {SECRET}"]
 
 
 def appoint(demo: Demo) -> None:
-    """The agent of the demo is an administrator from now on."""
+    """Make the agent of the demo an administrator from now on."""
     demo.chat.agents[AGENT]["role"] = "administrator"
 
 

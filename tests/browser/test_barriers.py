@@ -24,7 +24,7 @@ PAGES = [list(SCENARIOS)[at : at + 4] for at in range(0, len(SCENARIOS), 4)]
 
 
 def find_barriers(panel: Panel) -> list[str]:
-    """The policy lets no script in but ours: axe goes through the driver."""
+    """Run axe by the browser's driver, because the policy allows no script but ours."""
     panel.frame.evaluate(f"() => {{ {AXE} }}")
     return list(panel.frame.evaluate(FIND, LEVELS))
 

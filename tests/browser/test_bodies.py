@@ -1,4 +1,5 @@
-"""For every body: by keyboard alone, heard instead of seen, at 400 % zoom, in one's own colours."""
+"""The panel for every body: by keyboard alone, by a screen reader, at 400 % zoom, in the reader's
+own colours."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -24,7 +25,8 @@ LIVE_REGIONS = """() => [...document.querySelectorAll(
 
 
 def listen(demo: Demo, page: Page, scenario: str) -> Panel:
-    """Another conversation is chosen in a frame whose every word is written down from its start."""
+    """Open another conversation, in a frame where every announced text is recorded from the
+    start."""
     page.add_init_script(f"addEventListener('DOMContentLoaded', {LISTEN})")
     return demo.open(page, scenario)
 
@@ -43,7 +45,7 @@ def test_an_outage_of_all_sections_is_one_sentence_without_a_clock(demo: Demo, p
     expect(status).to_contain_text("Could not be read: ")
     for section in panel.find("[data-section] h2").all():
         expect(status).to_contain_text(section.inner_text())
-    # As long as it lasts: it fails again and again, and has been said.
+    # The outage lasts: the section fails again and again, and the failure was announced already.
     with page.expect_response("**/sections/orders"):
         panel.frame.evaluate("document.body.dispatchEvent(new Event('touched-orders'))")
     panel.settle()
@@ -224,3 +226,5 @@ def test_a_reader_with_colours_of_their_own_sees_where_the_banner_ends(
     panel = demo.open(page)
     panel.expect_state("fresh")
     expect(panel.find("[data-banner=unproven]")).to_have_css("border-top-style", "solid")
+    dot = panel.find("#attention .dot.ruby").first
+    expect(dot).to_have_css("background-color", "rgb(229, 70, 102)")

@@ -1,4 +1,4 @@
-"""The bridge to Chatwoot: who may look, who is heard, and what silence looks like."""
+"""The bridge to Chatwoot: the agents who may look, the accepted messages, and a silent Chatwoot."""
 
 import json
 from typing import Any
@@ -120,7 +120,8 @@ def test_only_the_parent_of_a_known_origin_is_heard(demo: Demo, page: Page, seen
         })""",
         text,
     )
-    # What comes in order behind them and is heard shows that they were heard and left alone.
+    # Messages arrive in order. So the effect of the last one shows that these arrived, and were
+    # ignored.
     for junk in ("", "{", "[]", '{"event": "appContext"}', '{"event": "other", "data": {}}'):
         page.evaluate("(text) => frames[0].postMessage(text, '*')", junk)
     page.evaluate("frames[0].postMessage({event: 'appContext', data: {conversation: 1}}, '*')")
@@ -162,17 +163,17 @@ def test_in_the_mobile_app_the_page_asks_its_host_and_hears_itself(
 def test_a_message_that_comes_before_the_scripts_is_not_the_last_one(
     demo: Demo, open_window: OpenWindow
 ) -> None:
-    page, held = open_window().page, list[Route]()
+    page, routes = open_window().page, list[Route]()
 
     def hold(route: Route) -> None:  # Playwright cannot take the list's own method
-        held.append(route)
+        routes.append(route)
 
     page.route("**/static/panel.js*", hold)
     page.goto(demo.launch_url, wait_until="commit")
     page.wait_for_function("document.querySelector('script')")
     say_in_app(page, demo.context("healthy"))
     page.evaluate("new Promise((done) => setTimeout(done))")  # so that it has been heard
-    held[0].continue_()
+    routes[0].continue_()
     page.wait_for_load_state("load")
     say_in_app(page, demo.context("healthy"))
     panel = Panel(page, page, demo.panel_url)

@@ -24,9 +24,9 @@ def test_a_claim_is_shown_as_claimed_and_its_amounts_are_not_even_in_the_page(
     expect(panel.root).to_have_attribute("data-trust", "unproven")
     expect(panel.find("[data-banner=unproven]")).to_contain_text("do not disclose")
     assert panel.find("[data-masked]").count() > 8
-    hidden = markup(panel)
+    html = markup(panel)
     secrets = [*AMOUNTS, *keys(demo, 42), demo.office.organizations[42]["cnpj"]]
-    assert not [text for text in secrets if text in hidden]
+    assert not [text for text in secrets if text in html]
 
 
 def test_a_pick_names_the_company_and_shows_no_amount_more(panel: Panel, demo: Demo) -> None:

@@ -1,4 +1,4 @@
-"""A section that failed, is late, heals: what the page shows and asks."""
+"""A section that fails, is late, or heals: the page's words and its requests."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -20,7 +20,7 @@ from panel.demo.world import Call, answer
 from panel.models.money import Money
 from panel.models.values import Row, Status
 from panel.sync.events import KINDS, Kind
-from panel.upstream.documents import Document, Listed
+from panel.upstream.documents import Document, RecordList
 from panel.web.groups import Moment
 from panel.web.sections import SECTIONS, Section
 from panel.web.selection import Item, Selection
@@ -40,11 +40,11 @@ class Invoice:
         return cls(row["id"], status, Money(total, row["currency"]))
 
 
-def parse_invoices(body: Any, _: str) -> Listed[Invoice]:
-    return Listed(tuple(Invoice.from_json(row) for row in body["rows"]))
+def parse_invoices(body: Any, _: str) -> RecordList[Invoice]:
+    return RecordList(tuple(Invoice.from_json(row) for row in body["rows"]))
 
 
-def choose_invoices(value: Listed[Invoice], _: Moment) -> Selection:
+def choose_invoices(value: RecordList[Invoice], _: Moment) -> Selection:
     return Selection(tuple(Item(row) for row in value.rows), received=len(value.rows))
 
 

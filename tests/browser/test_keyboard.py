@@ -1,4 +1,4 @@
-"""The panel is worked without a mouse; what the copy buttons put on the clipboard."""
+"""Work without a mouse, and the texts that the copy buttons put on the clipboard."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,7 +18,7 @@ FOCUSED = """() => {
 
 
 def walk(panel: Panel, most: int = 60) -> list[str]:
-    """The elements that Tab reaches, in order, from the top of the panel to its end."""
+    """Return the elements that Tab reaches, in order, from the top of the panel to its end."""
     panel.frame.evaluate("document.body.tabIndex = -1; document.body.focus()")
     reached: list[str] = []
     for _ in range(most):
@@ -91,7 +91,7 @@ def test_a_focused_control_is_seen(panel: Panel) -> None:
 
 
 def pasted(page: Page) -> str:
-    """The clipboard's text, as the agent finds it: pasted into Chatwoot's own page."""
+    """Return the clipboard's text as an agent gets it: pasted into Chatwoot's own page."""
     page.evaluate(
         """() => {
           const field = document.createElement("textarea");

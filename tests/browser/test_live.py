@@ -1,4 +1,4 @@
-"""An open panel learns what has changed: how often it asks, what it marks, and what it leaves."""
+"""An open panel and changes: how often it asks, what it marks, and what it leaves as it is."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -132,7 +132,8 @@ def test_a_touched_section_keeps_focus_opened_rows_place_and_selection(
 
 
 def until_held(panel: Panel, routes: list[Route]) -> None:
-    """Two seconds on the panel's clock, and what the browser takes to hear and to tell us."""
+    """Let two seconds pass on the panel's clock, then wait until the browser has reported the
+    held request."""
     panel.page.clock.run_for(2_000)
     for _ in range(30):
         if routes:

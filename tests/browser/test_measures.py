@@ -46,7 +46,7 @@ def sized(demo: Demo, page: Page, scenario: str, width: int, height: int) -> Pan
 
 
 def resize(page: Page, width: int, height: int) -> None:
-    """Give the frame this size, whatever it was given before."""
+    """Give the frame this size, in place of its present one."""
     style = f"iframe {{ width: {width}px !important; height: {height}px !important }}"
     page.add_style_tag(content=style)
 

@@ -1,4 +1,4 @@
-"""Opening a conversation: what is shown, to whom, and in which order."""
+"""Opening a conversation: the shown parts, their readers, and their order."""
 
 import time
 from contextlib import suppress

@@ -49,8 +49,8 @@ def test_a_hook_while_a_panel_opens_does_not_hold_the_second_script_back(
 
 
 def test_a_click_before_the_second_script_is_done_when_it_comes(demo: Demo, page: Page) -> None:
-    held: list[Route] = []
-    page.route("**/static/rest.js*", lambda route: held.append(route))  # noqa: PLW0108 (counted)
+    routes: list[Route] = []
+    page.route("**/static/rest.js*", lambda route: routes.append(route))  # noqa: PLW0108 (counted)
     panel = demo.open(page)
     panel.expect_state("fresh")
     row = panel.section("orders").locator("[data-row]").first
@@ -59,8 +59,8 @@ def test_a_click_before_the_second_script_is_done_when_it_comes(demo: Demo, page
     expect(panel.find("dialog[open]")).to_have_count(0)
     expect(panel.find("html")).not_to_have_attribute(WHOLE, "")
     page.wait_for_function("() => true")
-    assert len(held) == 1
-    held[0].continue_()
+    assert len(routes) == 1
+    routes[0].continue_()
     expect(panel.find("dialog.verify[open] h2")).to_be_visible()
     expect(row.locator(".told")).to_be_visible()
 
@@ -68,15 +68,15 @@ def test_a_click_before_the_second_script_is_done_when_it_comes(demo: Demo, page
 def test_a_refresh_before_the_second_script_is_announced_when_it_comes(
     demo: Demo, page: Page
 ) -> None:
-    held: list[Route] = []
-    page.route("**/static/rest.js*", lambda route: held.append(route))  # noqa: PLW0108 (counted)
+    routes: list[Route] = []
+    page.route("**/static/rest.js*", lambda route: routes.append(route))  # noqa: PLW0108 (counted)
     panel = demo.open(page)
     panel.expect_state("fresh")
     with page.expect_response("**/sections/orders/refresh"):
         panel.refresh("orders")
     expect(panel.find("#said")).to_have_text("")
-    wait_until(lambda: page.evaluate("() => true") and held)
-    held[0].continue_()
+    wait_until(lambda: page.evaluate("() => true") and routes)
+    routes[0].continue_()
     expect(panel.find("#said")).to_have_text("Up to date")
 
 

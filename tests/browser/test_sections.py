@@ -45,12 +45,12 @@ def test_a_refreshed_section_keeps_its_rows_opened_list_focus_and_place(
     orders.evaluate(marked)
     panel.frame.wait_for_function("document.scrollingElement.scrollTop > 600")
     place = panel.frame.evaluate("document.scrollingElement.scrollTop")
-    changed = {**demo.office.orders[44][0], "status": "on-hold"}
-    demo.office.put("orders", 44, changed)
+    order = {**demo.office.orders[44][0], "status": "on-hold"}
+    demo.office.put("orders", 44, order)
     with page.expect_response("**/refresh"):
         page.keyboard.press("Enter")
     panel.settle()
-    expect(orders.locator(f"[data-row='{changed['id']}']")).to_contain_text("On hold")
+    expect(orders.locator(f"[data-row='{order['id']}']")).to_contain_text("On hold")
     predicate = "(section) => [...section.querySelectorAll('[data-row]')].every((row) => row.kept)"
     assert orders.evaluate("(section) => section.kept")
     assert orders.evaluate(predicate)

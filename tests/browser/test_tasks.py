@@ -201,9 +201,9 @@ def changed(desk: Desk) -> None:
 def test_a_task_is_possible_within_three_clicks(desk: Desk, task: str) -> None:
     scenario, before, act = TASKS[task]
     panel = desk.begin(scenario)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     act(desk, panel)
-    seconds, clicks = time.monotonic() - begun, panel.frame.evaluate("window.clicks")
+    seconds, clicks = time.monotonic() - started_at, panel.frame.evaluate("window.clicks")
     desk.rows.append(f"| {task} | {before} | {clicks} | {seconds:.1f} |")
     assert clicks <= MOST_CLICKS
 

@@ -25,6 +25,8 @@ def test_an_administrator_reads_why_and_goes_on_by_keyboard(
     button.press("Enter")
     lines = panel.find("#why[open] pre")
     expect(lines).to_contain_text("shown      organization 42, claimed by contact attribute")
+    expect(lines).to_have_attribute("lang", "en")
+    expect(panel.find("#why > p")).to_have_count(0 if locale == "en-US" else 1)
     assert find_barriers(panel) == []
     assert panel.frame.evaluate("document.documentElement.scrollWidth") <= 320
     page.keyboard.press("Escape")

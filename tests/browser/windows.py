@@ -1,4 +1,4 @@
-"""A record of everything that a window asked for, said and broke."""
+"""A record of the requests, console messages and errors of a window."""
 
 import json
 from collections.abc import Callable
@@ -41,23 +41,24 @@ class Seen:
     _requests: list[Request] = field(default_factory=list)
 
     def sent(self, part: str = "") -> list[Sent]:
-        """Every request whose address holds `part`, in order; waits for answers under way.
+        """Return every request whose address contains `part`, in order; waits for answers under
+        way.
 
-        Ask while the page is open. What the policy blocks is no request: see `violations`.
+        Call it while the page is open. A request that the policy blocks is in `violations` alone.
         """
         return [_sent(request) for request in self._requests if part in request.url]
 
     def forget(self) -> None:
-        """Start afresh: what follows is one step's doing."""
+        """Empty the record, so that it holds the requests of the next step alone."""
         for record in (self.console, self.errors, self.violations, self._requests):
             record.clear()
 
     @property
     def complaints(self) -> list[str]:
-        """Errors and violations, without Chromium's own line for an answer of 4xx or 5xx.
+        """Return errors and violations, without Chromium's own line for an answer of 4xx or 5xx.
 
-        And without htmx's for a request under way when Chatwoot throws the frame away: an open
-        panel asks every other second, so every switch of a conversation may meet one.
+        Also without htmx's line for a request that was under way when Chatwoot removed the frame:
+        an open panel asks every other second, so each switch of a conversation may cut one off.
         """
         expected = ("Failed to load resource", "htmx: htmx:error: Failed to fetch")
         own = [line for line in self.errors if not line.startswith(expected)]
@@ -85,7 +86,7 @@ class Seen:
 
 
 def _sent(request: Request) -> Sent:
-    # What JavaScript can see of the headers lacks Origin, Referer and Cookie: take the wire's.
+    # JavaScript does not see Origin, Referer and Cookie, so the headers are those of the wire.
     return Sent(request.method, request.url, request.all_headers(), request.post_data or "")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from panel.cache.entries import Dated, Entry, Lifetimes, Reading, Resource
+from panel.cache.entries import DatedBody, Entry, Lifetimes, Reading, Resource
 from panel.cache.policy import Cache, CacheControl
 from panel.errors import PanelError, Unwell
 from tests.conftest import Clock, build_cache, wait_until
@@ -36,11 +36,11 @@ class Behind:
     reads: int = 0
     reported: list[str] = field(default_factory=list)
 
-    def fetch(self, _by: object) -> Dated:
+    def fetch(self, _by: object) -> DatedBody:
         self.reads += 1
         if self.error:
             raise self.error
-        return Dated(self.rows, self.age)
+        return DatedBody(self.rows, self.age)
 
     def read(
         self, control: CacheControl = FRESH, resource: Resource[Rows] = ORDERS
@@ -218,10 +218,10 @@ def test_another_process_knows_of_the_touch_once_such_a_cache_was_met(tmp_path: 
 
 
 def test_who_waits_for_such_a_read_takes_it_and_asks_nobody(behind: Behind) -> None:
-    begun, end = threading.Event(), threading.Event()
+    has_begun, end = threading.Event(), threading.Event()
 
-    def slow(by: object) -> Dated:
-        begun.set()
+    def slow(by: object) -> DatedBody:
+        has_begun.set()
         assert end.wait(10)
         return behind.fetch(by)
 
@@ -231,7 +231,7 @@ def test_who_waits_for_such_a_read_takes_it_and_asks_nobody(behind: Behind) -> N
     behind.answer(["old"], 900.0)
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(behind.cache.read, ORDERS, NO_CACHE, slow)
-        assert begun.wait(10)
+        assert has_begun.wait(10)
         rest = [pool.submit(behind.cache.read, ORDERS, NO_CACHE, behind.fetch) for _ in range(8)]
         wait_until(lambda: all(future.running() for future in rest))
         end.set()

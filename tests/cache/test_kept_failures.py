@@ -1,4 +1,4 @@
-"""Failures: which are remembered, for how long, and when a copy stands in."""
+"""Remembered failures: their lifetimes, and the copies that stand in for an answer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -60,11 +60,11 @@ def test_what_repeats_itself_is_remembered_for_half_a_minute(
     store_reader: Kept, error: PanelError
 ) -> None:
     store_reader.office.answer = error
-    failed = store_reader.clock.now
+    failed_at = store_reader.clock.now
     for control in (CacheControl.STALE_WHILE_REVALIDATE, CacheControl.FRESH, CacheControl.NO_CACHE):
         again = store_reader.fail(control)
         assert (type(again), again.code) == (type(error), error.code)
-        assert again.retry_at == pytest.approx(failed + 30, abs=1)
+        assert again.retry_at == pytest.approx(failed_at + 30, abs=1)
     store_reader.clock.advance(29)
     with pytest.raises(type(error)):
         store_reader.cache.peek(ORDERS)
@@ -239,8 +239,8 @@ def test_a_copy_that_came_after_a_failure_outdates_it(store_reader: Kept) -> Non
     """A writer that lost its lock may store its failure beside another writer's copy."""
     store_reader.read()
     token, entry = store_reader.cache.store.get(ORDERS.token_key, ORDERS.entry_key)
-    failed = store_reader.clock.now - 1
-    entry["failure"] = {"kind": "Unreadable", "code": "old", "at": failed, "token": token}
+    failed_at = store_reader.clock.now - 1
+    entry["failure"] = {"kind": "Unreadable", "code": "old", "at": failed_at, "token": token}
     store_reader.cache.store.put(42, ORDERS.entry_key, entry, 60)
     assert store_reader.read(CacheControl.FRESH).late is None
     assert store_reader.office.reads == 1

@@ -1,4 +1,4 @@
-"""Kept copies: for how long and for whom, and when a panel has a reason to ask."""
+"""Kept copies: their lifetimes, their readers, and the reasons for a panel to ask again."""
 
 from dataclasses import replace
 from typing import Any

@@ -125,11 +125,11 @@ def test_a_write_is_seen_whatever_is_read_between_its_steps(between: Between, at
 
 
 def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(store_reader: Kept) -> None:
-    begun, end = threading.Event(), threading.Event()
+    has_begun, end = threading.Event(), threading.Event()
 
     def slow(by: object) -> Any:
         answer = store_reader.office(by)
-        begun.set()
+        has_begun.set()
         assert end.wait(10)
         return answer
 
@@ -137,7 +137,7 @@ def test_who_waits_for_a_read_does_not_take_what_was_touched_meanwhile(store_rea
         first = pool.submit(
             store_reader.cache.read, ORDERS, CacheControl.STALE_WHILE_REVALIDATE, slow
         )
-        assert begun.wait(10)
+        assert has_begun.wait(10)
         second = pool.submit(
             store_reader.cache.read,
             ORDERS,

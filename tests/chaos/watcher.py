@@ -1,4 +1,4 @@
-"""A browser that notes each state of a panel at the moment it is drawn, and what may not be."""
+"""A browser that notes each state of a panel when it is drawn, and the search for false states."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from tests.sync.stumbling import Company
 
 FRESH_SECONDS = 60.0  # as long a copy of orders is shown as fresh
 SLACK = 8.0  # seconds between the back office's answer and its being drawn, on a busy machine
-LONGEST_READ = 15.0  # between what the back office had and the time that is told of the reading
+LONGEST_READ = 15.0  # seconds from a state of the back office to the shown time of its reading
 # Each section as it stands, whenever anything of it has changed; a page of an app asks nobody.
 NOTE_STATES = """
 window.ReactNativeWebView = { postMessage: () => {} };
@@ -55,7 +55,7 @@ class Watcher:
         self.states.append(json.loads(text))
 
     def open(self) -> None:
-        """As Chatwoot does when an agent chooses the conversation."""
+        """Open the panel as Chatwoot does when an agent chooses the conversation."""
         contact = self.scene.story.chat.contacts[self.contact]
         conversation = {"id": self.contact, "account_id": 1, "meta": {"sender": contact}}
         data = {
@@ -67,7 +67,8 @@ class Watcher:
         self.page.evaluate("(told) => window.postMessage(told, '*')", told)
 
     def load(self) -> bool:
-        """The page itself may be away; then the agent presses reload again."""
+        """Load the page; returns False when it could not be loaded: then an agent would press
+        reload again."""
         self.loaded_at = time.monotonic()
         try:
             self.page.goto("about:blank")  # else the address would differ by its key alone
@@ -89,13 +90,14 @@ class Watcher:
 
 @contextmanager
 def watching(browser: Browser, scene: Scene, *companies: Company) -> Iterator[list[Watcher]]:
-    """A panel of each company's owner; their contact and conversation have the same number."""
+    """Yield a panel of each company's owner, whose contact and conversation have the same
+    number."""
     context = browser.new_context(locale="en-US")
     context.add_init_script(NOTE_STATES)
-    watchers = [Watcher(context.new_page(), scene, each.number * 10) for each in companies]
-    for each in watchers:
-        each.page.expose_function("noteState", each.note)
-        each.load()
+    watchers = [Watcher(context.new_page(), scene, company.number * 10) for company in companies]
+    for company in watchers:
+        company.page.expose_function("noteState", company.note)
+        company.load()
     yield watchers
     context.close()
 
@@ -104,12 +106,14 @@ def watching(browser: Browser, scene: Scene, *companies: Company) -> Iterator[li
 
 
 def find_lies(watcher: Watcher, truth: Truth) -> list[dict[str, Any]]:
-    """States of the company that always has an order which were not true when they were drawn."""
+    """Return the false states of the company that always has an order: those that were not true
+    when they were drawn."""
     return [state for state in watcher.find("orders") if not is_true(state, truth)]
 
 
 def is_true(state: dict[str, Any], truth: Truth) -> bool:
-    """A failure says nothing of orders. Whatever is shown was so when the panel says it was."""
+    """Tell whether a state is true. A failure says nothing about orders. Any other state has to be
+    that of the time which the panel names."""
     if state["state"] in ("loading", "failed"):
         return not state["rows"] and not state["none"]
     if state["none"] or not state["rows"] or state["state"] not in ("fresh", "late"):
@@ -121,7 +125,8 @@ def is_true(state: dict[str, Any], truth: Truth) -> bool:
 
 
 def find_inventions(watcher: Watcher) -> list[dict[str, Any]]:
-    """States of the company without any order that show one, or "none" beside a failure."""
+    """Return the states of the company without any order that show an order, or "none" beside a
+    failure."""
     wrong = []
     for state in watcher.find("orders"):
         is_said = state["none"] and state["state"] not in ("empty", "late")
@@ -130,9 +135,9 @@ def find_inventions(watcher: Watcher) -> list[dict[str, Any]]:
 
 
 def find_losses(watcher: Watcher) -> list[dict[str, Any]]:
-    """Panels that said, once it was known to whom the conversation belongs, that it belongs to
-    nobody; and those that refused the agent, who may look at any time."""
+    """Return the states in which a conversation with a known company belonged to nobody, and those
+    in which the agent, who may always look, was refused."""
     known = [at for at, state in enumerate(watcher.states) if state["state"] == "ready"]
     later = watcher.states[known[0] :] if known else []
-    refused = [each for each in watcher.states if each["state"] == "denied"]
-    return [*(each for each in later if each["state"] == "unlinked"), *refused]
+    refusals = [each for each in watcher.states if each["state"] == "denied"]
+    return [*(each for each in later if each["state"] == "unlinked"), *refusals]

@@ -82,7 +82,7 @@ def test_faulty_settings_end_every_command_with_two(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "CHATWOOT_URL": "nonsense"}
     command = flask("sync status")
     options: dict[str, Any] = {"cwd": ROOT, "env": environ, "capture_output": True, "timeout": 60}
-    ended = subprocess.run(command, check=False, **options)
-    assert ended.returncode == COULD_NOT
-    assert b"CHATWOOT_URL" in ended.stderr
-    assert b"Traceback" not in ended.stderr
+    process = subprocess.run(command, check=False, **options)
+    assert process.returncode == COULD_NOT
+    assert b"CHATWOOT_URL" in process.stderr
+    assert b"Traceback" not in process.stderr

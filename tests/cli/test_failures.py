@@ -1,5 +1,5 @@
-"""A command that could not ends with 2 and a sentence, wherever it fails: never with a traceback,
-and never with 1, which means that it found something."""
+"""A command that could not do its work ends with 2 and a sentence, wherever it fails: never with a
+traceback, and never with 1, which means that it found something."""
 
 import os
 import subprocess
@@ -27,9 +27,9 @@ def run(
     stdout: int | IO[bytes] = subprocess.PIPE,
     changes: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[int, str]:
-    """The exit code, and what was said."""
+    """Return the exit code, and the printed text."""
     settings = environment(NOBODY, NOBODY, with_tables(folder)) | {"PANEL_URL": NOBODY}
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "app", *arguments],
         cwd=ROOT,
         env={**settings, "PATH": os.environ["PATH"], **changes},
@@ -39,8 +39,8 @@ def run(
         timeout=120,
         check=False,
     )
-    output = (ended.stdout or b"") + ended.stderr
-    return ended.returncode, output.decode()
+    output = (result.stdout or b"") + result.stderr
+    return result.returncode, output.decode()
 
 
 SETTINGS = {
@@ -83,7 +83,7 @@ def test_an_argument_that_is_none_is_told(name: str, tmp_path: Path) -> None:
 
 
 def test_a_reader_who_leaves_early_is_no_finding(tmp_path: Path) -> None:
-    """As `doctor | head -1`."""
+    """For example, the reader in `doctor | head -1`."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -106,9 +106,9 @@ def break_down(as_json: bool) -> None:
 
 
 def test_a_fault_of_our_own_is_told_without_the_words_of_the_error(tmp_path: Path) -> None:
-    """Which may hold anything. Its developers get the places in the log."""
+    """The words of an error may hold anything. Developers read the places in the log."""
     runner = create_app(no_worlds(with_tables(tmp_path))).test_cli_runner()
-    ended = runner.invoke(break_down, ["--json"])
-    assert ended.exit_code == 2
-    assert "Could not: KeyError. This is a fault of the panel's own" in ended.output
-    assert "ana@" not in ended.output
+    result = runner.invoke(break_down, ["--json"])
+    assert result.exit_code == 2
+    assert "Could not: KeyError. This is a fault of the panel's own" in result.output
+    assert "ana@" not in result.output

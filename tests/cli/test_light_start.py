@@ -1,4 +1,4 @@
-"""A command loads what it needs: the durable engine is for those who execute passes."""
+"""A command loads only what it needs: the durable engine only where passes are executed."""
 
 import json
 import os
@@ -14,7 +14,7 @@ LIGHT = (
     *("doctor", "explain 101", "explain --organization 42", "access"),
     *("forget --person ana@acme.example --dry-run", "export --organization 42"),
 )
-# Runs commands as `flask --app app` does; then somebody asks for the engine.
+# The program runs commands as `flask --app app` does; then it uses the engine.
 PROGRAM = """
 import json, sys
 from app import create_app
@@ -32,7 +32,7 @@ print(json.dumps([codes, after_commands, "dbos" in sys.modules]))
 def test_commands_that_execute_no_pass_do_without_the_engine(tmp_path: Path) -> None:
     nobody = "http://127.0.0.1:9"
     settings = environment(nobody, nobody, with_tables(tmp_path))
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
         env={**settings, "PATH": os.environ["PATH"]},
@@ -42,7 +42,7 @@ def test_commands_that_execute_no_pass_do_without_the_engine(tmp_path: Path) -> 
         timeout=120,
         check=True,
     )
-    codes, after_commands, when_asked_for = json.loads(ended.stdout.splitlines()[-1])
+    codes, after_commands, when_asked_for = json.loads(process.stdout.splitlines()[-1])
     assert codes["sync known"] == codes["access"] == codes["export --organization 42"] == 0
     assert not after_commands
     assert when_asked_for

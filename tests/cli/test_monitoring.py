@@ -140,7 +140,7 @@ def find_folders(master: int) -> list[Path]:
 def test_the_counters_of_a_killed_gunicorn_go_with_the_next_start(
     worlds: Worlds, tmp_path: Path
 ) -> None:
-    """Their folder takes memory; that of a gunicorn that lives stays."""
+    """The folder of the counters takes memory. The folder of a gunicorn that lives stays."""
     settings = environment(worlds.office_url, worlds.chat_url, tmp_path, PANEL_WORKER="separate")
     processes = []
     try:

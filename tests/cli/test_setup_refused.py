@@ -55,9 +55,9 @@ def test_a_secret_that_was_made_is_shown_although_chatwoot_fails_afterwards(pane
 
     panel.chat.contacts[302]["identifier"] = "middag:user:9"
     panel.chat.failures = fail
-    printed = setup(panel).stdout
+    output = setup(panel).stdout
     panel.chat.failures = never
-    assert webhook(panel.chat)["secret"] in printed
+    assert webhook(panel.chat)["secret"] in output
 
 
 def test_a_step_that_chatwoot_refuses_is_named_in_its_own_words_and_the_others_are_done(

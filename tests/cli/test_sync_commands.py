@@ -161,9 +161,9 @@ def test_known_lists_the_ids_one_a_line(panel: Panel) -> None:
     assert (run(panel, "sync known").stdout, read(panel, "sync known")) == ("", [])
     for number in (45, 42):
         get(Jobs, panel.app).bring_in_line(number)
-    listed = run(panel, "sync known").stdout
-    assert (listed, read(panel, "sync known")) == ("42\n45\n", [42, 45])
-    assert read(panel, "sync backfill -", input=listed)["lined_up"] == 2
+    output = run(panel, "sync known").stdout
+    assert (output, read(panel, "sync known")) == ("42\n45\n", [42, 45])
+    assert read(panel, "sync backfill -", input=output)["lined_up"] == 2
 
 
 @pytest.mark.parametrize("argument", ["no-such-file", "0", "²"])

@@ -45,8 +45,10 @@ def writes(panel: Panel, inbox: int = 1, source: str = "", **contact: Any) -> in
     """
     number = next(numbers)
     own_claims, signed = contact.pop("here", {}), contact.pop("signed", False)
-    joined = [{"inbox": panel.chat.inboxes[inbox], "source_id": source or f"widget-{number}"}]
-    panel.chat.add_contact(number, contact_inboxes=joined, **contact)
+    contact_inboxes = [
+        {"inbox": panel.chat.inboxes[inbox], "source_id": source or f"widget-{number}"}
+    ]
+    panel.chat.add_contact(number, contact_inboxes=contact_inboxes, **contact)
     panel.chat.add_conversation(
         number, inbox, number, custom_attributes=own_claims, hmac_verified=signed
     )

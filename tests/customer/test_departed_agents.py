@@ -1,4 +1,4 @@
-"""The word of an agent who has left: who was let in by it, and for how long."""
+"""The word of an agent who has left: the customers whom it verified, and the end of that."""
 
 import logging
 
@@ -12,7 +12,8 @@ from tests.customer.verifying import facts, key_of, say, seal_for, shown, visits
 
 @pytest.mark.parametrize("form", ["called", "known"])
 def test_an_agents_word_ends_with_the_agent(clocked: Panel, form: str) -> None:
-    """A key that somebody has written stays right, whoever typed it; a word needs its agent."""
+    """A verification by a written key stays, whichever agent typed the key; a verification by an
+    agent's word ends with the agent."""
     carla, number, other = 3, visits(clocked), visits(clocked)
     theirs = clocked.open("healthy", conversation=number, contact=number, agent_id=carla).text
     assert attribute(say(clocked, seal_of(theirs), **FORMS[form]).text, "data-trust") == "proven"

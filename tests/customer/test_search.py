@@ -146,6 +146,14 @@ def test_a_company_that_was_shown_is_found_by_its_name_from_then_on(panel: Panel
         assert results(ask(panel, query)) == [42], query
 
 
+def test_a_phone_without_a_country_is_no_number_of_brazil(panel: Panel) -> None:
+    """The same digits belong to somebody in Rio de Janeiro."""
+    panel.office.organizations[42] |= {"phone": "(212) 555-0123", "country": None}
+    panel.section("organization", seal_of(panel.open().text))
+    assert results(ask(panel, "acme")) == [42]
+    assert results(ask(panel, "+55 21 2555-0123")) == []
+
+
 def test_a_company_of_a_choice_is_found_by_its_name_too(panel: Panel) -> None:
     choice = panel.open("two").text
     seals = re.findall(r'data-choice="\d+" data-seal="([^"]+)"', choice)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, select
 from panel.data import db, dead_letters, inbox, lanes, pass_states, schema
 from panel.data.inbox import InboxRow
 from panel.data.lanes import Lane, LanePlace
+from tests.waiting import list_waiting
 
 NOW = 1_800_000_000.0
 ENTRY = InboxRow("h1", "order.paid", 7, "501", NOW - 3, NOW)
@@ -90,10 +91,10 @@ def test_a_pass_answers_the_hooks_that_were_there_when_it_began(connection: Conn
     keep(connection, "a", "b")
     keep(connection, "foreign", organization=8)
     wait(connection, 7, "pass")
-    begun = pass_states.begin_pass(connection, 7, "pass")
+    sequences = pass_states.begin_pass(connection, 7, "pass")
     keep(connection, "late")
-    assert begun is not None
-    pass_states.finish_pass(connection, 7, begun[0], NOW)
+    assert sequences is not None
+    pass_states.finish_pass(connection, 7, sequences[0], NOW)
     assert statuses(connection) == {
         "a": "done",
         "b": "done",
@@ -128,13 +129,13 @@ def test_an_overtaken_pass_has_nothing_to_do(connection: Connection) -> None:
 def test_the_first_try_says_what_the_last_one_buries(connection: Connection) -> None:
     keep(connection, "elder")
     wait(connection, 7, "one")
-    begun = pass_states.begin_pass(connection, 7, "one")
-    assert begun is not None
+    sequences = pass_states.begin_pass(connection, 7, "one")
+    assert sequences is not None
     assert pass_states.count_failure(connection, 7) == 1
     pass_states.postpone_pass(connection, 7, "two", NOW)
     keep(connection, "younger")
     through, first = pass_states.begin_pass(connection, 7, "two") or (0, 0)
-    assert through > first == begun[1]
+    assert through > first == sequences[1]
     assert pass_states.count_failure(connection, 7) == 2
     assert pass_states.bury_hooks(connection, 7, first, "http_500", "two", NOW) is True
     assert statuses(connection) == {"elder": "buried", "younger": "waiting"}
@@ -158,7 +159,7 @@ def test_what_is_buried_is_told_by_pass(connection: Connection) -> None:
     assert dead_letters.find_buried(connection, "lost") is None
     assert dead_letters.unbury_hooks(connection, "pass") is True
     assert dead_letters.unbury_hooks(connection, "pass") is False
-    assert inbox.list_waiting(connection) == {7: second}
+    assert list_waiting(connection) == {7: second}
     assert first < second
 
 

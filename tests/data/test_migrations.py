@@ -29,6 +29,7 @@ from tests.data.old_databases import (
     read_version,
     run_file,
 )
+from tests.waiting import list_waiting
 
 __all__ = ["engine"]  # a fixture
 
@@ -133,7 +134,7 @@ def test_the_product_finds_what_it_kept_before(engine: Engine) -> None:
     assert (entry.agent, entry.note) == (2, "não é nada")
     with engine.connect() as connection:
         assert inbox.count_hooks(connection, 1795000007.0).buried == 1
-        assert inbox.list_waiting(connection) == {42: 5}
+        assert list_waiting(connection) == {42: 5}
         assert [burial.id for burial in dead_letters.list_buried(connection)] == ["pass-1"]
         [row] = connection.execute(text("SELECT next_expiry FROM organizations WHERE id = 42"))
     assert str(row[0]) == date(2027, 1, 31).isoformat()
@@ -154,7 +155,7 @@ def test_the_product_writes_beside_what_it_kept_before(engine: Engine) -> None:
         assert pass_states.begin_pass(connection, 42, "pass-2") == (5, 5)
         pass_states.finish_pass(connection, 42, 5, 1795000008.0)
     with engine.connect() as connection:
-        assert inbox.list_waiting(connection) == {}
+        assert list_waiting(connection) == {}
 
 
 def test_a_database_that_was_being_made_gets_the_rest(engine: Engine) -> None:

@@ -235,7 +235,7 @@ def test_ten_thousand_organizations_are_searched_by_a_range_of_an_index(engine: 
                 ranges = [step for step in plan if "word>? AND word<?" in step]
                 assert ranges, plan
                 assert not [step for step in plan if step.startswith("SCAN terms")], plan
-    begun = time.monotonic()
+    started_at = time.monotonic()
     assert found(SearchIndex(engine), "escola nome07777") == [7777]
     assert len(SearchIndex(engine).find("escola").rows) == MOST_FOUND
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started_at < 5

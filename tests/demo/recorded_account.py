@@ -63,7 +63,7 @@ def _add_contacts(chat: Chatwoot) -> None:
     chat.add_contact(
         72, name="Cliente", identifier="middag:organization:231", custom_attributes=other
     )
-    joined = [{"inbox": chat.inboxes[SITE], "source_id": "c3e9df0d"}]
+    contact_inboxes = [{"inbox": chat.inboxes[SITE], "source_id": "c3e9df0d"}]
     chat.add_contact(
         2,
         name="Escola Aurora",
@@ -71,7 +71,7 @@ def _add_contacts(chat: Chatwoot) -> None:
         phone_number="+5561999990042",
         identifier="middag:organization:42",
         custom_attributes=_IN_LINE,
-        contact_inboxes=joined,
+        contact_inboxes=contact_inboxes,
         **avatar,
     )
     chat.add_contact(

@@ -103,8 +103,8 @@ def test_conversation_attributes_are_removed_by_key(worlds: Worlds) -> None:
 
 
 def test_conversations_are_listed_and_filtered(worlds: Worlds) -> None:
-    listed = worlds.call("GET", "/conversations").json()["data"]
-    assert listed["meta"]["all_count"] == len(listed["payload"]) == len(SCENARIOS)
+    entries = worlds.call("GET", "/conversations").json()["data"]
+    assert entries["meta"]["all_count"] == len(entries["payload"]) == len(SCENARIOS)
     payload = [
         {"attribute_key": "status", "filter_operator": "equal_to", "values": ["open"],
          "query_operator": "AND"},
@@ -136,8 +136,8 @@ def test_a_definition_is_unique_by_model_and_keeps_to_the_rules(worlds: Worlds) 
     reserved = body | {"attribute_key": "email", "attribute_model": "contact_attribute"}
     assert worlds.call("POST", path, reserved).status_code == 422
     assert worlds.call("POST", path, body | {"attribute_display_type": "colour"}).status_code == 500
-    listed = worlds.call("GET", f"{path}?attribute_model=contact_attribute").json()
-    assert listed == [contact]
+    definitions = worlds.call("GET", f"{path}?attribute_model=contact_attribute").json()
+    assert definitions == [contact]
     assert worlds.call("DELETE", f"{path}/{contact['id']}").status_code == 204
 
 
@@ -205,6 +205,6 @@ def test_one_conversation_may_be_out_of_reach(worlds: Worlds) -> None:
 
 def test_a_delay_holds_every_answer(worlds: Worlds) -> None:
     worlds.chat.delay = 0.2
-    started = datetime.now(UTC)
+    started_at = datetime.now(UTC)
     worlds.call("GET", "/agents")
-    assert (datetime.now(UTC) - started).total_seconds() >= 0.2
+    assert (datetime.now(UTC) - started_at).total_seconds() >= 0.2

@@ -45,6 +45,12 @@ def test_an_unknown_route_is_wordpress_own_404(worlds: Worlds) -> None:
     assert worlds.read("/nothing").json()["code"] == "rest_no_route"
 
 
+def test_a_link_into_the_back_office_leads_to_a_page(worlds: Worlds) -> None:
+    answer = requests.get(f"{worlds.office_url}/wp-admin/post.php?post=4217", timeout=10)
+    assert answer.ok
+    assert "not built into this demo" in answer.text
+
+
 def test_a_list_comes_in_pages_of_twenty(worlds: Worlds) -> None:
     pages = [worlds.read(f"/orders?org=44&page={page}", 44).json() for page in (1, 2, 3, 4)]
     assert [len(page["data"]) for page in pages] == [20, 20, 20, 0]

@@ -144,9 +144,9 @@ def test_a_taken_port_is_said_plainly() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         command = [sys.executable, "-m", "panel.demo", "--port", port]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert ended.returncode == 2
-    assert ended.stderr == f"The demo cannot listen on port {port}: Address already in use.\n"
+        process = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert process.returncode == 2
+    assert process.stderr == f"The demo cannot listen on port {port}: Address already in use.\n"
 
 
 def test_the_demo_opens_one_address_and_ends_quietly_however_often_it_is_told(

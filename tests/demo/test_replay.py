@@ -85,25 +85,25 @@ class Caller:
         self._learn(call, got)
         return Replayed(call.name, tuple(self._compare(call, got)))
 
-    def _learn(self, call: Recorded, got: requests.Response) -> None:
-        if call.method == "POST" and got.ok and call.status == 200:
-            real, ours = _read_id(call.answer), _read_id(got.json())
+    def _learn(self, call: Recorded, answer: requests.Response) -> None:
+        if call.method == "POST" and answer.ok and call.status == 200:
+            real, ours = _read_id(call.answer), _read_id(answer.json())
             if real and ours:
                 self._numbers[str(real)] = str(ours)
 
     @staticmethod
-    def _compare(call: Recorded, got: requests.Response) -> Iterator[str]:
-        if got.status_code != call.status:
-            yield f"status {got.status_code}, not {call.status}"
-        kind = got.headers.get("Content-Type", "")
+    def _compare(call: Recorded, answer: requests.Response) -> Iterator[str]:
+        if answer.status_code != call.status:
+            yield f"status {answer.status_code}, not {call.status}"
+        kind = answer.headers.get("Content-Type", "")
         if call.content_type is not None and kind != call.content_type:
             yield f"content type {kind}, not {call.content_type}"
-        document: Any = got.text
-        if "json" in kind and got.text:
-            document = got.json()
+        document: Any = answer.text
+        if "json" in kind and answer.text:
+            document = answer.json()
         if isinstance(call.answer, dict) and call.status >= 400 and document != call.answer:
             yield f"says {document}, not {call.answer}"
-        if "html" in kind and not _is_same_page(str(call.answer), got.text):
+        if "html" in kind and not _is_same_page(str(call.answer), answer.text):
             yield "another page"
         yield from list_differences(call.answer, document)
 
@@ -144,11 +144,11 @@ class Door:
     """A WSGI app that keeps its deliveries: the headers by their recorded names, and the bytes."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[Json, bytes]] = []
+        self.arrivals: list[tuple[Json, bytes]] = []
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         request = Request(environ)
-        self.heard.append((dict(request.headers.items()), request.get_data()))
+        self.arrivals.append((dict(request.headers.items()), request.get_data()))
         return Response(status=202)(environ, start_response)
 
 
@@ -169,7 +169,7 @@ def live(chat: Chatwoot, url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def heard() -> Iterator[list[tuple[Json, bytes]]]:
+def arrivals() -> Iterator[list[tuple[Json, bytes]]]:
     chat, door = build_account(), Door()
     servers = serve(chat), serve(door)
     names = ["contact_created", "contact_updated", "conversation_created", "message_created"]
@@ -177,18 +177,18 @@ def heard() -> Iterator[list[tuple[Json, bytes]]]:
     chat.webhooks = {3: hook}
     chat.outbox.sending = True
     live(chat, servers[0].url)
-    yield door.heard
+    yield door.arrivals
     for server in servers:
         server.stop()
 
 
-def test_as_many_deliveries_come_as_were_recorded(heard: list[tuple[Json, bytes]]) -> None:
-    names = [json.loads(raw)["event"] for _, raw in heard]
+def test_as_many_deliveries_come_as_were_recorded(arrivals: list[tuple[Json, bytes]]) -> None:
+    names = [json.loads(raw)["event"] for _, raw in arrivals]
     assert names == [row["body"]["event"] for row in DELIVERIES]
 
 
-def compare_delivery(number: int, heard: list[tuple[Json, bytes]]) -> Replayed:
-    real, (headers, raw) = DELIVERIES[number], heard[number]
+def compare_delivery(number: int, arrivals: list[tuple[Json, bytes]]) -> Replayed:
+    real, (headers, raw) = DELIVERIES[number], arrivals[number]
     name = f"delivery {number}: {real['body']['event']}"
     lines = list(list_differences(real["body"], json.loads(raw)))
     names = {key for key in headers if key.startswith("X-")} | {"User-Agent", "Content-Type"}
@@ -200,19 +200,23 @@ def compare_delivery(number: int, heard: list[tuple[Json, bytes]]) -> Replayed:
 
 @pytest.mark.parametrize("number", range(len(DELIVERIES)))
 def test_a_delivery_has_the_headers_and_the_shape_of_the_recorded_one(
-    heard: list[tuple[Json, bytes]], number: int
+    arrivals: list[tuple[Json, bytes]], number: int
 ) -> None:
-    assert list_unlisted(compare_delivery(number, heard)) == []
+    assert list_unlisted(compare_delivery(number, arrivals)) == []
 
 
-def test_every_delivery_is_signed_over_its_stamp_and_bytes(heard: list[tuple[Json, bytes]]) -> None:
-    for headers, raw in heard:
+def test_every_delivery_is_signed_over_its_stamp_and_bytes(
+    arrivals: list[tuple[Json, bytes]],
+) -> None:
+    for headers, raw in arrivals:
         signed = headers["X-Chatwoot-Timestamp"].encode() + b"." + raw
         right = hmac.new(SECRET.encode(), signed, sha256).hexdigest()
         assert headers["X-Chatwoot-Signature"] == f"sha256={right}"
 
 
-def test_the_recorded_changes_are_the_ones_that_are_told(heard: list[tuple[Json, bytes]]) -> None:
+def test_the_recorded_changes_are_the_ones_that_are_told(
+    arrivals: list[tuple[Json, bytes]],
+) -> None:
     """The recording of the second delivery lacks a fourth change, which by the source is the
     contact's type."""
 
@@ -220,7 +224,7 @@ def test_the_recorded_changes_are_the_ones_that_are_told(heard: list[tuple[Json,
         rows = body.get("changed_attributes", [])
         return [key for row in rows for key in (row if isinstance(row, dict) else ["contact_type"])]
 
-    ours = [changed(json.loads(raw)) for _, raw in heard]
+    ours = [changed(json.loads(raw)) for _, raw in arrivals]
     assert ours == [changed(row["body"]) for row in DELIVERIES]
 
 
@@ -229,9 +233,9 @@ def test_the_recorded_changes_are_the_ones_that_are_told(heard: list[tuple[Json,
 
 @pytest.mark.parametrize("row", DEVIATIONS, ids=lambda row: f"{row.name}: {row.line}")
 def test_no_deviation_is_listed_in_vain(
-    replayed: list[Replayed], heard: list[tuple[Json, bytes]], row: Deviation
+    replayed: list[Replayed], arrivals: list[tuple[Json, bytes]], row: Deviation
 ) -> None:
-    all_of = [*replayed, *(compare_delivery(number, heard) for number in range(len(DELIVERIES)))]
+    all_of = [*replayed, *(compare_delivery(number, arrivals) for number in range(len(DELIVERIES)))]
     lines = [
         line for exchange in all_of if exchange.name == row.name for line in exchange.differences
     ]

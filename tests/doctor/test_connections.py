@@ -12,29 +12,29 @@ from panel.doctor.work import examine_connections
 from panel.services import Services, get
 from tests import postgres
 from tests.broken.site import Site, site
-from tests.doctor.test_doctor import ask
+from tests.doctor.well import ask
 
 MOST = 20
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """A server of its own: who takes all of its connections takes them from nobody else."""
+    """Run a server for these tests alone, because they take all of its connections."""
     folder = postgres.programs()
     if folder is None:
         pytest.skip(postgres.ABSENT)
-    with postgres.cluster(folder, max_connections=MOST) as made:
-        with psycopg.connect(f"{made}postgres", autocommit=True) as connection:
+    with postgres.cluster(folder, max_connections=MOST) as server:
+        with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
             connection.execute("CREATE ROLE ours LOGIN")
-        yield made
+        yield server
 
 
 @pytest.fixture(scope="module")
 def small(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A panel that is no superuser there, as it should be."""
     url = f"{address}postgres".replace("panel@", "ours@")
-    with site(tmp_path_factory.mktemp("small"), PANEL_DATABASE_URL=url) as made:
-        yield made
+    with site(tmp_path_factory.mktemp("small"), PANEL_DATABASE_URL=url) as running_site:
+        yield running_site
 
 
 def examine(small: Site) -> list[Diagnosis]:

@@ -7,42 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.broken.site import WEBHOOK_SECRET, Answer, Site, site
+from tests.broken.site import Answer, Site
 from tests.conftest import wait_until
-
-PATIENCE = 90.0  # seconds, on a busy machine
-SECRETS = ("demo-secret", "demo-administrator", WEBHOOK_SECRET)
+from tests.doctor.well import PATIENCE, ask, serving
 
 
 @pytest.fixture(scope="module")
 def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A panel in which all is well."""
-    with site(
-        tmp_path_factory.mktemp("well"),
-        CHATWOOT_WEBHOOK_SECRET=WEBHOOK_SECRET,
-        MIDDAG_INTEGER_MONEY="units",
-    ) as running_site:
-        running_site.start_web()
-        running_site.await_web()
-        running_site.environ["PANEL_URL"] = running_site.url
-        running_site.run("setup --take-over")
-        for row in running_site.chat.webhooks.values():
-            row["secret"] = WEBHOOK_SECRET
+    with serving(tmp_path_factory.mktemp("well")) as running_site:
         for channel in running_site.chat.channels.values():
             channel["hmac_mandatory"] = True
-        for file in running_site.folder.glob(
-            "panel.db*"
-        ):  # SQLite's own two files take the mode of the database file
+        # SQLite's own two files take the mode of the database file.
+        for file in running_site.folder.glob("panel.db*"):
             file.chmod(0o600)
         running_site.use_well()
         yield running_site
-
-
-def ask(of: Site, *options: str) -> Answer:
-    answer = of.run(" ".join(["doctor", *options]))
-    assert "Traceback" not in answer.output
-    assert not [secret for secret in SECRETS if secret in answer.output]
-    return answer
 
 
 def test_all_well_is_one_line(well: Site) -> None:
@@ -74,8 +54,8 @@ def test_programs_get_each_check_with_cause_and_fix(well: Site) -> None:
 
 def test_it_says_which_secret_of_the_list_is_accepted(well: Site, tmp_path: Path) -> None:
     secret = well.environ["CHATWOOT_CONTACT_VIEW_SECRET"]
-    listed = f"a-new-secret-of-24-characters,{secret}"
-    rotated = well.beside(tmp_path, CHATWOOT_CONTACT_VIEW_SECRET=listed)
+    secret_list = f"a-new-secret-of-24-characters,{secret}"
+    rotated = well.beside(tmp_path, CHATWOOT_CONTACT_VIEW_SECRET=secret_list)
     assert "accepts number 2 of the list" in ask(rotated).output
 
 

@@ -22,8 +22,7 @@ from panel.sync.intake import Intake
 from panel.web.watch import HealthWatch
 from tests.broken.site import Process, Site
 from tests.conftest import wait_until
-from tests.doctor.test_doctor import PATIENCE, ask
-from tests.doctor.well import expect, same, well
+from tests.doctor.well import PATIENCE, ask, expect, same, well
 from tests.sync.executor import hook
 
 __all__ = ["well"]  # a fixture
@@ -44,13 +43,13 @@ class Proxy:
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Any:
         headers = {"X-Forwarded-For": "203.0.113.9"} if self._forwards else {}
         path = f"{self._to}{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
-        got = requests.get(path, headers=headers, timeout=60)
-        headers = {name: got.headers[name] for name in ("Content-Type", "Content-Security-Policy")
-                if name in got.headers}  # fmt: skip
+        answer = requests.get(path, headers=headers, timeout=60)
+        names = ("Content-Type", "Content-Security-Policy")
+        headers = {name: answer.headers[name] for name in names if name in answer.headers}
         for name, value in self._adds.items():
             headers.pop(name, None)
             headers |= {name: value} if value else {}
-        return Response(got.content, got.status_code, headers)(environ, start)
+        return Response(answer.content, answer.status_code, headers)(environ, start)
 
 
 def behind(well: Site, forwards: bool = True, **adds: str | None) -> str:

@@ -32,9 +32,9 @@ def test_an_administrator_reads_what_the_command_prints(signing: Panel) -> None:
     answer = ask(browser, "conversation=101")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
-    printed = signing.app.test_cli_runner().invoke(args=["explain", "101"]).stdout
+    output = signing.app.test_cli_runner().invoke(args=["explain", "101"]).stdout
     assert "shown      organization 42, claimed by contact attribute" in answer.text
-    assert len(answer.text.splitlines()) >= len(printed.splitlines())
+    assert len(answer.text.splitlines()) >= len(output.splitlines())
     body = ask(browser, "organization=42", Accept="application/json").json()
     assert body["organizations"][0]["organization"] == 42
 
@@ -115,7 +115,10 @@ def test_under_the_shared_secret_there_is_no_such_page(panel: Panel) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "conversation=x", "conversation=101&organization=42", "organization=42&at=" + "9" * 18],
+    [
+        *("", "conversation=x", "conversation=101&organization=42", "hook=a%00b"),
+        "organization=42&at=" + "9" * 18,
+    ],
 )
 def test_a_question_that_is_none_is_refused(signing: Panel, query: str) -> None:
     browser = Browser(signing)

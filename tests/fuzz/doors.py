@@ -106,7 +106,7 @@ def try_door(door: Door, panels: Panels, value: Any) -> None:
 def bring(
     method: str, path: str, header: str, proof: str = PROOFS[0], **more: str
 ) -> Callable[[Panels, str], TestResponse]:
-    """A request with this header, whose value varies."""
+    """Return a function that sends a request with this header, whose value varies."""
 
     def knock(panels: Panels, value: str) -> TestResponse:
         data = {**HINTS, "agent_id": AGENT} if method == "POST" else None
@@ -123,7 +123,7 @@ def bring_session(panels: Panels, value: str) -> TestResponse:
 
 
 def bring_seal(panels: Panels, change: tuple[int, str]) -> TestResponse:
-    """The genuine seal with one sign of its content replaced."""
+    """Send the genuine seal with one character of its content replaced."""
     place = change[0] % panels.seal.index(".")
     sign = change[1] if panels.seal[place] != change[1] else "_"
     seal = panels.seal[:place] + sign + panels.seal[place + 1 :]

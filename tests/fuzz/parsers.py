@@ -256,7 +256,7 @@ def read_settings(environ: dict[str, str]) -> None:
 
 
 def read_address(header: str) -> None:
-    """The key is an address, or the network of a host that owns one, or empty."""
+    """Check that the key is an address, the network of a host, or empty."""
     key = normalize_address(header)
     if key:
         ipaddress.ip_network(key)
@@ -269,7 +269,7 @@ def read_request_id(header: str) -> None:
 
 
 def write_line(case: tuple[str, dict[str, Any]]) -> None:
-    """A record of the log is one line, whatever its fields hold."""
+    """Check that a record of the log is one line, whatever its fields hold."""
     record = logging.LogRecord("panel.x", logging.INFO, "", 0, "%s", (case[0],), None)
     record.fields = case[1]
     for is_readable in (True, False):

@@ -16,7 +16,7 @@ def test_no_value_breaks_a_parser(name: str) -> None:
 
 
 def make_attack(parser: Parser) -> Any:
-    """The test of one parser, which finds its values by itself."""
+    """Make the test of one parser, which draws its values by itself."""
 
     @seed(SEED)
     @settings(max_examples=CASES, suppress_health_check=list(HealthCheck))

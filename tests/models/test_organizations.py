@@ -1,5 +1,6 @@
 """Organizations and collaborators, in both forms of every contradiction of the documentation."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def organization(**fields: Any) -> Organization:
         ({"cnpj": 1345678000190}, "tax_id", "01.345.678/0001-90"),
         ({"cnpj": "12345678000190"}, "tax_id", "12.345.678/0001-90"),
         ({"cnpj": 364827159, "country": "US"}, "tax_id", "364827159"),
+        ({"cnpj": Decimal("12345678000190.0")}, "tax_id", "12.345.678/0001-90"),
+        ({"cnpj": Decimal("1345678000190.0")}, "tax_id", "01.345.678/0001-90"),
+        ({"phone": Decimal("5561999990042.0")}, "phone", "5561999990042"),
+        ({"phone": Decimal("5.561999990042E+12")}, "phone", "5561999990042"),
+        ({"cnpj": Decimal("1.2345678000190E+19")}, "tax_id", None),  # PHP has cut its last digits
+        ({"name": Decimal("3.50")}, "name", "3.50"),
         ({"name": "Aurora &amp; Filhos"}, "name", "Aurora & Filhos"),
         ({"name": 2000}, "name", "2000"),
         ({"name": {"rendered": "Acme"}, "legal_name": "Acme Ltda"}, "name", "Acme Ltda"),
@@ -79,6 +86,14 @@ def test_a_collaborators_email_and_role_have_one_spelling() -> None:
         ("MARIA DA SILVA 123.456.789-09", "MARIA DA SILVA"),
         ("12.345.678/0001-95 JOSE LTDA", "JOSE LTDA"),
         ("Studio 2000 Ltda", "Studio 2000 Ltda"),
+        ("12.345.678 MARIA DA SILVA", "MARIA DA SILVA"),
+        ("MARIA DA SILVA 123 456 789 09", "MARIA DA SILVA"),
+        ("MARIA DA SILVA 123.456.789 - 09", "MARIA DA SILVA"),
+        ("12 345 678 / 0001 - 95 JOSE LTDA", "JOSE LTDA"),
+        ("AB.CDE.FGH/0001-35 JOSE LTDA", "JOSE LTDA"),
+        ("JOSE LTDA ABCDEFGH000135", "JOSE LTDA"),
+        ("Turma 2025 2026 Ltda", "Turma 2025 2026 Ltda"),
+        ("Grupo 12.345 Ltda", "Grupo 12.345 Ltda"),
         ("MARIA DA SILVA&nbsp;12345678909", "MARIA DA SILVA"),
     ],
 )

@@ -54,6 +54,7 @@ def test_nothing_else_is_a_list(value: object) -> None:
         ("501", 501), ('"501"', 501), ("501.0", 501), ("-3", -3), ('"-3"', -3), ("5.01E+2", 501),
         ("501.5", None), ('"501.0"', None), ('"x"', None), ('""', None), ("true", None),
         ("null", None), ("[]", None), ("{}", None), ("1E+400", None), ('"' + "9" * 19 + '"', None),
+        ("9" * 18, 10**18 - 1), ("9" * 19, None), ("-" + "9" * 19, None), ("9" * 400, None),
     ],
 )  # fmt: skip
 def test_a_whole_number_may_be_digits_in_a_text_or_have_a_zero_fraction(
@@ -206,7 +207,8 @@ def test_bare_digits_of_a_tax_id_get_their_usual_form(value: str, text: str) -> 
     [
         ("BR", "BR"), ("br", "BR"), ("BRA", "BR"), ("Brasil", "BR"), ("BRAZIL", "BR"),
         ("USA", "US"), ("Estados Unidos", "US"), ("United States", "US"), ("de", "DE"),
-        ("Atlantis", "Atlantis"), ("", ""),
+        ("UK", "GB"), ("EUA", "US"), ("U.S.A.", "US"), ("Estados Unidos da América", "US"),
+        ("Mexico", "MX"), ("MÉXICO", "MX"), ("Japao", "JP"), ("Atlantis", "Atlantis"), ("", ""),
     ],
 )  # fmt: skip
 def test_a_country_is_its_code_however_it_was_written(value: str, code: str) -> None:

@@ -21,26 +21,28 @@ PATIENCE = 60.0  # seconds, on a busy machine
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Site]:
-    """A panel in which a pass has seen Acme, and an agent has it open with all sections."""
-    with site(tmp_path) as made:
-        made.start_web()
-        made.await_web()
-        made.run(f"sync backfill {ORGANIZATION}")
-        wait_until(lambda: made.run("sync known").output == f"{ORGANIZATION}\n", PATIENCE)
+    """Serve a panel whose passes have seen Acme, and which an agent has open with all sections."""
+    with site(tmp_path) as running_site:
+        running_site.start_web()
+        running_site.await_web()
+        running_site.run(f"sync backfill {ORGANIZATION}")
+        wait_until(lambda: running_site.run("sync known").output == f"{ORGANIZATION}\n", PATIENCE)
         for name in SECTIONS:
-            made.ask("GET", f"/sections/{name}", made.seal)
-        made.ask("GET", f"/rows/organization/{ORGANIZATION}", made.seal)
-        yield made
+            running_site.ask("GET", f"/sections/{name}", running_site.seal)
+        running_site.ask("GET", f"/rows/organization/{ORGANIZATION}", running_site.seal)
+        yield running_site
 
 
 def find_files(of: Site, text: str) -> list[str]:
-    """The files of the database and of the cache that hold this text; free pages too."""
+    """Return the files of the database and of the cache that contain this text, also in free
+    pages."""
     files = [path for path in of.folder.rglob("*") if path.is_file()]
     return sorted(path.name for path in files if text.encode() in path.read_bytes())
 
 
 def look_again(of: Site) -> dict[str, str]:
-    """All that an open panel does by itself and by an agent's clicks; the HTML of its sections."""
+    """Make all requests that an open panel makes by itself and by an agent's clicks; returns the
+    HTML of its sections."""
     of.ask("GET", "/changes", of.seal)
     of.ask("GET", f"/rows/organization/{ORGANIZATION}", of.seal)
     of.ask("GET", "/search?q=acme", of.seal)
@@ -48,7 +50,7 @@ def look_again(of: Site) -> dict[str, str]:
 
 
 def delete_acme(of: Site) -> None:
-    """In MIDDAG Account, and what names it in Chatwoot, as data.md says: there first."""
+    """Delete Acme in MIDDAG Account, and in Chatwoot what names it: data.md says, there first."""
     for section in ("orders", "quotes", "licenses", "collaborators", "entitlements"):
         of.office.rows(section, ORGANIZATION).clear()
     of.office.remove("organization", ORGANIZATION, ORGANIZATION)
@@ -70,7 +72,7 @@ def test_an_open_panel_of_a_forgotten_company_says_that_it_is_unknown(served: Si
 
 
 def test_a_company_that_middag_account_still_has_is_read_from_there(served: Site) -> None:
-    """As the command says. The company comes into the cache again, and into no table."""
+    """The command warns of it. The company comes into the cache again, and into no table."""
     report = served.run(f"forget --organization {ORGANIZATION}", apart=True)
     assert report.code == FOUND
     assert "MIDDAG Account still has them" in report.output

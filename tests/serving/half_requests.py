@@ -36,10 +36,10 @@ class Server:
 
     def ask(self, path: str) -> float:
         """Return the seconds for a request over a connection of its own."""
-        begun = time.monotonic()
+        started_at = time.monotonic()
         answer = requests.get(f"http://127.0.0.1:{self.port}/{path}", timeout=30)
         assert answer.status_code == 200
-        return time.monotonic() - begun
+        return time.monotonic() - started_at
 
 
 @contextmanager
@@ -69,16 +69,16 @@ def echo() -> Iterator[Server]:
 
 def receive(sock: socket.socket, until: bytes = b"") -> bytes:
     """Receive all bytes, to the end or up to these."""
-    got = b""
-    while not (until and until in got) and (part := sock.recv(65536)):
-        got += part
-    return got
+    data = b""
+    while not (until and until in data) and (part := sock.recv(65536)):
+        data += part
+    return data
 
 
 def answer(sock: socket.socket) -> tuple[bytes, bytes]:
     """Receive an answer of known length: head and body."""
-    got = receive(sock, b"\r\n\r\n")
-    head, _, body = got.partition(b"\r\n\r\n")
+    data = receive(sock, b"\r\n\r\n")
+    head, _, body = data.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
     while len(body) < length:
         body += sock.recv(65536)

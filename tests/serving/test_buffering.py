@@ -28,8 +28,8 @@ def test_requests_follow_each_other_over_one_connection(echo: Server) -> None:
     with echo.connect() as sock:
         for body in (b"one", b"", b"x" * 100_000, b"four"):
             sock.sendall(POST % len(body) + body)
-            head, got = answer(sock)
-            assert got == (body or b"/echo")
+            head, data = answer(sock)
+            assert data == (body or b"/echo")
             assert b"connection: keep-alive" in head.lower()
 
 
@@ -49,10 +49,10 @@ def test_pipelined_requests_are_answered_in_order(echo: Server) -> None:
     with echo.connect() as sock:
         stream = b"".join(GET % b"n%02d" % number for number in range(50))
         sock.sendall(stream + CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + POST % 3 + b"end")
-        got = receive(sock, b"end")
-    assert got.count(b"HTTP/1.1 200 OK") == 52
-    assert got.index(b"\r\n\r\nabc") < got.index(b"\r\n\r\nend")
-    places = [got.index(b"\r\n\r\n/n%02d" % number) for number in range(50)]
+        data = receive(sock, b"end")
+    assert data.count(b"HTTP/1.1 200 OK") == 52
+    assert data.index(b"\r\n\r\nabc") < data.index(b"\r\n\r\nend")
+    places = [data.index(b"\r\n\r\n/n%02d" % number) for number in range(50)]
     assert places == sorted(places)
 
 
@@ -70,18 +70,18 @@ def test_who_waits_to_be_told_to_go_on_is_told_once(echo: Server) -> None:
         sock.sendall(POST.replace(b"Host", b"Expect: 100-continue\r\nHost") % 5)
         assert receive(sock, b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         sock.sendall(b"abcde" + GET % b"last")
-        got = receive(sock, b"/last\r\n\r\n/last")
-    assert got.count(b"HTTP/1.1 200 OK") == 2
-    assert b"100 Continue" not in got
+        data = receive(sock, b"/last\r\n\r\n/last")
+    assert data.count(b"HTTP/1.1 200 OK") == 2
+    assert b"100 Continue" not in data
 
 
 def test_a_body_that_nobody_reads_is_no_request(echo: Server) -> None:
     hidden = GET % b"smuggled"
     with echo.connect() as sock:
         sock.sendall(POST.replace(b"/echo", b"/deaf") % len(hidden) + hidden + GET % b"next")
-        got = receive(sock, b"\r\n\r\n/next")
-    assert got.count(b"HTTP/1.1 200 OK") == 2
-    assert b"smuggled" not in got
+        data = receive(sock, b"\r\n\r\n/next")
+    assert data.count(b"HTTP/1.1 200 OK") == 2
+    assert b"smuggled" not in data
 
 
 def test_half_a_request_and_its_end_are_answered_by_the_end(echo: Server) -> None:
@@ -100,12 +100,12 @@ def test_what_is_no_request_is_refused_at_once(echo: Server) -> None:
         *(CHUNKED + chunk for chunk in chunks),
     )
     for request in wrong:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with echo.connect() as sock:
             sock.sendall(request)
-            got = receive(sock)
-        assert got.startswith(b"HTTP/1.1 400 "), request
-        assert time.monotonic() - begun < PROMPT
+            data = receive(sock)
+        assert data.startswith(b"HTTP/1.1 400 "), request
+        assert time.monotonic() - started_at < PROMPT
 
 
 def test_who_sends_too_much_hears_why(echo: Server) -> None:
@@ -122,10 +122,10 @@ def test_who_sends_too_much_hears_why(echo: Server) -> None:
     for request, status in tries:
         with echo.connect() as sock:
             sock.sendall(request)
-            got = receive(sock)
-        assert got.startswith(status)
-        assert got.count(b"HTTP/1.1") == 1
-        assert b"connection: close" in got.lower()
+            data = receive(sock)
+        assert data.startswith(status)
+        assert data.count(b"HTTP/1.1") == 1
+        assert b"connection: close" in data.lower()
 
 
 def test_a_stopping_server_answers_what_is_under_way() -> None:

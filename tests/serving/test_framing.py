@@ -23,10 +23,10 @@ WHOLE = (GET, b"\r\n" + GET, POST, CHUNKS, TRAILERS)
 
 
 def look(*parts: bytes) -> Arrival:
-    scan, received, arrival = RequestScan(), bytearray(), Arrival.HEAD
+    scan, data, arrival = RequestScan(), bytearray(), Arrival.HEAD
     for part in parts:
-        received += part
-        arrival = scan.look(received)
+        data += part
+        arrival = scan.look(data)
     return arrival
 
 
@@ -93,6 +93,6 @@ def test_lines_without_a_carriage_return_are_left_to_the_parser() -> None:
 def test_only_a_body_above_the_size_of_a_head_is_large() -> None:
     for size, is_large in ((LARGEST_HEAD, False), (LARGEST_HEAD + 1, True)):
         scan = RequestScan()
-        received = bytearray(HEAD + b"Content-Length: %d\r\n\r\n" % size)
-        scan.look(received)
-        assert scan.is_large(received) is is_large
+        data = bytearray(HEAD + b"Content-Length: %d\r\n\r\n" % size)
+        scan.look(data)
+        assert scan.is_large(data) is is_large

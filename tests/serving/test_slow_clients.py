@@ -140,8 +140,8 @@ def test_half_requests_of_every_kind_hold_up_nobody_and_end(tmp_path: Path) -> N
             threads.append(threading.Thread(target=drip, args=(sockets[kind], drop, stop)))
         for thread in threads:
             thread.start()
-        begun, times = time.monotonic(), list[float]()
-        while time.monotonic() - begun < 18:
+        started_at, times = time.monotonic(), list[float]()
+        while time.monotonic() - started_at < 18:
             times.append(server.ask("healthz"))
             time.sleep(0.1)
         assert max(times) < PROMPT

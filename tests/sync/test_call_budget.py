@@ -35,10 +35,10 @@ def test_no_minute_has_more_calls_than_the_budget() -> None:
 
 def test_within_the_budget_nobody_waits() -> None:
     clock = Minutes()
-    begun, budget = clock.now, RateLimit(300, clock, clock.sleep)
+    started_at, budget = clock.now, RateLimit(300, clock, clock.sleep)
     for _ in range(60):  # a fifth of a minute's calls may be made at once
         budget.take()
-    assert clock.now == begun
+    assert clock.now == started_at
 
 
 def test_many_threads_share_one_budget() -> None:
@@ -77,7 +77,7 @@ def test_opening_a_panel_does_not_wait_for_the_budget(wing: Wing) -> None:
 
     threading.Thread(target=waits, daemon=True).start()
     until(lambda: wing.chat.calls)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     assert shared.chatwoot.conversation(talk).contact.id == number
     assert shared.chatwoot.agents()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - started_at < 2

@@ -79,11 +79,11 @@ def outcomes(url: str) -> dict[str, tuple[str, str | None]]:
 
 def settled(url: str) -> float:
     """Return the seconds until no hook waits any more."""
-    database, begun = db.connect(url), time.monotonic()
+    database, started_at = db.connect(url), time.monotonic()
     intake = Intake(database)
     until(lambda: intake.stats().oldest_waiting is None, SIZE.settle)
     database.dispose()
-    return time.monotonic() - begun
+    return time.monotonic() - started_at
 
 
 def clean_run(tale: Story, folder: Path) -> Chatwoot:
@@ -147,15 +147,15 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
 
 
 def test_killed_and_stumbling_it_ends_as_a_clean_run_does(scene: Scene) -> None:
-    tale, begun = scene.story, time.monotonic()
+    tale, started_at = scene.story, time.monotonic()
     tale.chat.delay = 0.005
     tale.chat.flaky(0.05, seed=7, lost=0.3)
     tale.office.stumble(0.05, seed=8)
     rage(tale, scene.house)
-    duration = time.monotonic() - begun
-    waited = settled(scene.url)
+    duration = time.monotonic() - started_at
+    wait_seconds = settled(scene.url)
     print(f"\nchaos: {tale.figures()}, {dict(scene.house.killed)} killed")  # noqa: T201
-    print(f"sent within {duration:.1f} s, quiet {waited:.1f} s later")  # noqa: T201
+    print(f"sent within {duration:.1f} s, quiet {wait_seconds:.1f} s later")  # noqa: T201
     tale.chat.flaky(0.0)
     tale.office.stumble(0.0, seed=8)
     everyone_was_answered(tale, outcomes(scene.url))

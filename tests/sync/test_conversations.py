@@ -33,6 +33,12 @@ def test_a_new_conversation_costs_one_read_and_one_write(listening: Listening, s
     ]
 
 
+@pytest.mark.parametrize("value", [0.87, [1.5], {"a": 1e-7}, None], ids=str)
+def test_a_conversation_keeps_numbers_with_fractions(listening: Listening, value: object) -> None:
+    listening.begin(BIA, 900, custom_attributes={"score": value})
+    until(lambda: listening.attributes(900) == {"score": value} | ACME)
+
+
 @pytest.mark.parametrize("before", ["pending", "snoozed", "resolved"])
 def test_a_conversation_that_is_opened_is_named(listening: Listening, before: str) -> None:
     listening.add(BIA, 900, status=before)

@@ -18,7 +18,7 @@ from panel import services
 from panel.demo.worlds import SECRET, serve
 from panel.errors import PanelError, TryLater
 from panel.settings import from_env
-from panel.sync.jobs import Jobs, LinedUp
+from panel.sync.jobs import Jobs, ReconcileResult
 from panel.sync.reconcile import DELETED, RECONCILE
 from panel.sync.tries import run_try
 from panel.upstream.documents import DOCUMENTS
@@ -53,13 +53,13 @@ def working(wing: Wing) -> Iterator[Wing]:
 
 
 def test_a_thousand_hooks_at_once_cost_eight_writes_at_most(wing: Wing) -> None:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     environ = {**wing.environ, "PANEL_WORKER": "inside"}
     with gunicorn(environ, workers=2) as served, ThreadPoolExecutor(16) as senders:
         posted = list(senders.map(poster(served.url), range(1000)))
         assert set(posted) == {202}
         until(lambda: answered(wing.engine), 60)
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - started_at < 60
     assert len(wing.chat.writes) <= 8
     assert len(wing.chat.contacts) == 4
     assert wing.engine.intake.stats().done == 1000
@@ -94,9 +94,9 @@ def test_a_pass_touches_what_its_hooks_name_once_more(wing: Wing) -> None:
     wing.engine.intake.accept(ring(42, "order.refunded"))
     before = wing.versions(42)
     wing.run(42)
-    changed = [old != new for old, new in zip(before, wing.versions(42), strict=True)]
+    changes = [old != new for old, new in zip(before, wing.versions(42), strict=True)]
     names = [document.name for document in DOCUMENTS]
-    assert dict(zip(names, changed, strict=True)) == {
+    assert dict(zip(names, changes, strict=True)) == {
         "organization": True,
         "orders": True,
         "quotes": False,
@@ -136,7 +136,7 @@ def gone(wing: Wing, numbers: list[int]) -> None:
 @on_sqlite
 def test_reconciling_lines_up_everyone_once(wing: Wing) -> None:
     numbers = known(wing, 5)
-    assert wing.passes.reconcile() == LinedUp(5, 0, 5)
+    assert wing.passes.reconcile() == ReconcileResult(5, 0, 5)
     assert wing.waiting() == [(number, RECONCILE) for number in numbers]
 
 
@@ -145,7 +145,7 @@ def test_reconciling_withholds_those_that_would_go_when_they_are_many(wing: Wing
     numbers = known(wing, 40)
     gone(wing, numbers[:3])
     before = wing.waiting()
-    assert wing.passes.reconcile() == LinedUp(37, 3, 40)
+    assert wing.passes.reconcile() == ReconcileResult(37, 3, 40)
     lined_up = [row for row in wing.waiting() if row not in before]
     assert lined_up == [(number, RECONCILE) for number in numbers[3:]]
 
@@ -154,9 +154,9 @@ def test_reconciling_withholds_those_that_would_go_when_they_are_many(wing: Wing
 def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
     numbers = known(wing, 40)
     gone(wing, numbers[:2])
-    assert wing.passes.reconcile() == LinedUp(40, 0, 40)
+    assert wing.passes.reconcile() == ReconcileResult(40, 0, 40)
     gone(wing, numbers[2:6])
-    assert wing.passes.reconcile(force=True) == LinedUp(40, 0, 40)
+    assert wing.passes.reconcile(force=True) == ReconcileResult(40, 0, 40)
     deleted = [number for number, kind in wing.waiting() if kind == DELETED]
     assert sorted(set(deleted)) == numbers[:6]
 
@@ -165,7 +165,7 @@ def test_reconciling_goes_on_with_force_or_when_fewer_go(wing: Wing) -> None:
 def test_a_back_office_that_lost_everything_is_not_believed(wing: Wing) -> None:
     known(wing, 3)
     wing.office.organizations.clear()
-    assert wing.passes.reconcile() == LinedUp(3, 0, 3)
+    assert wing.passes.reconcile() == ReconcileResult(3, 0, 3)
     assert {kind for _, kind in wing.waiting()} == {RECONCILE}
 
 

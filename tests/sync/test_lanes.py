@@ -157,18 +157,18 @@ def spend(limit: RateLimit, turn: Turn, times: int) -> None:
 
 def test_a_burst_does_not_spend_the_minute() -> None:
     clock = Minutes()
-    limit, begun = RateLimit(300, clock, clock.sleep), clock.now
+    limit, started_at = RateLimit(300, clock, clock.sleep), clock.now
     spend(limit, Turn(Lane.URGENT, clock.now), 60)
-    assert clock.now == begun
+    assert clock.now == started_at
     spend(limit, Turn(Lane.URGENT, clock.now), 1)
-    assert 0.1 < clock.now - begun < 1
+    assert 0.1 < clock.now - started_at < 1
 
 
 def test_the_slow_lanes_leave_the_reserve_and_use_the_rest() -> None:
     clock = Minutes()
-    limit, begun = RateLimit(300, clock, clock.sleep), clock.now
+    limit, started_at = RateLimit(300, clock, clock.sleep), clock.now
     spend(limit, Turn(Lane.BACKFILL, clock.now), 200)
-    assert 45 < clock.now - begun < 55, "four a second"
+    assert 45 < clock.now - started_at < 55, "four a second"
     at = clock.now
     spend(limit, Turn(Lane.URGENT, clock.now), 55)
     assert clock.now == at

@@ -27,6 +27,8 @@ NONE: list[dict[str, Any]] = [
     {"status": "Inativo"},
     {"status": "blocked"},
     {"role": "pending"},
+    {"role": "Pendente"},
+    {"role": "invited"},
 ]
 MEMBERS: list[dict[str, Any]] = [
     {"invite_status": "accepted"},

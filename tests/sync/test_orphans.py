@@ -18,9 +18,9 @@ def is_making(call: Call) -> bool:
     return call.method == "POST" and call.path.endswith("/contacts")
 
 
-def lose_answers(bench: Bench, chosen: Any) -> None:
+def lose_answers(bench: Bench, matches: Any) -> None:
     """Let Chatwoot carry out these calls, and lose its answers."""
-    bench.chat.failures = lambda call: Failure(500, applied=True) if chosen(call) else None
+    bench.chat.failures = lambda call: Failure(500, applied=True) if matches(call) else None
 
 
 @pytest.fixture

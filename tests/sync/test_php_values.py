@@ -109,7 +109,10 @@ def facts(bench: Bench) -> list[Any]:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"status": 3}, {"expires_at": "soon"}, {"status": {}, "expires_at": "soon"}, {"id": None}],
+    [
+        *({"status": 3}, {"expires_at": "soon"}, {"status": {}, "expires_at": "soon"}),
+        *({"id": None}, {"status": "Em análise"}, {"status": None}),
+    ],
     ids=str,
 )
 def test_entitlements_that_cannot_be_read_leave_what_is_known(
@@ -121,6 +124,19 @@ def test_entitlements_that_cannot_be_read_leave_what_is_known(
     bench.office.entitlements[42][0] |= fields
     bench.run()
     assert facts(bench) == before
+
+
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [("Suspenso", "suspended"), ("Expirada", "expired"), ("CANCELADO", "cancelled")],
+)
+def test_a_status_is_read_in_the_language_of_the_plugins_screens(
+    bench: Bench, written: str, status: str
+) -> None:
+    bench.run()
+    bench.office.entitlements[42][0]["status"] = written
+    bench.run()
+    assert facts(bench)[:2] == [status, 0]
 
 
 def test_one_that_cannot_be_read_hides_no_other(bench: Bench) -> None:
@@ -151,6 +167,26 @@ def test_a_field_that_cannot_be_read_clears_nothing(
     bench.office.organizations[42] |= fields
     bench.run()
     assert bench.told(email=COMPANY)[key] == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Caio <caio@acme.example>", "caio@acme.example, bia@acme.example", "caio@", "@acme"),
+        *("caio@acme.example;", "caio @acme.example", "x" * 250 + "@acme.example", "n/d"),
+    ],
+)
+def test_an_email_in_another_form_makes_no_contact_and_stops_no_pass(
+    bench: Bench, text: str
+) -> None:
+    person(bench.office, 42, 9, text, "member", 9)
+    bench.run()
+    assert len(bench.chat.contacts) == 3
+    assert bench.directory.people_of(42).keys() == {
+        "organization",
+        "collaborator:1",
+        "collaborator:2",
+    }
 
 
 @pytest.mark.parametrize("record", [None, [], {"email": "bia@acme.example"}, {"id": "x"}])

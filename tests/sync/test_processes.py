@@ -207,12 +207,12 @@ def assert_no_overlap(log: Path, dead: int, died: float) -> None:
     it."""
     ends = lines(log, "end")
     spans = []
-    for name, pid, begun in lines(log, "begin"):
-        ended = [at for n, p, at in ends if (n, p) == (name, pid) and at >= begun]
-        spans.append((name, begun, min(ended) if ended else died))
-        assert ended or pid == dead
-    for name, begun, over in spans:
-        later_spans = [span for span in spans if span[0] == name and span[1] > begun]
+    for name, pid, started_at in lines(log, "begin"):
+        end_times = [at for n, p, at in ends if (n, p) == (name, pid) and at >= started_at]
+        spans.append((name, started_at, min(end_times) if end_times else died))
+        assert end_times or pid == dead
+    for name, started_at, over in spans:
+        later_spans = [span for span in spans if span[0] == name and span[1] > started_at]
         assert all(span[1] >= over for span in later_spans)
 
 

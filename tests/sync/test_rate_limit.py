@@ -134,9 +134,9 @@ def run_passes(shared: Services, numbers: Iterable[int], threads: int = 8) -> No
 def test_passes_take_two_workers_at_once_and_two_thirds_of_one_on_average(
     shop: SmallShop, build: Build
 ) -> None:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     run_passes(build(), range(100, 108))
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started_at
     assert shop.count() == 8 * 3
     assert shop.most_at_once == BACK_OFFICE_WORKERS
     assert shop.count() * SECONDS / seconds < 0.75
@@ -161,9 +161,9 @@ def test_an_opening_waits_for_no_budget(shop: SmallShop, build: Build) -> None:
 
     threading.Thread(target=wait_in_vain, daemon=True).start()
     wait_until(shop.count)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     for document in DOCUMENTS:
         shared.back_office.read(document, 102, CacheControl.FRESH)
     Jobs(shared, make_engine(shared.settings, shared.database).intake).warm(103)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - started_at < 10
     assert shop.count() == 1 + 2 * len(DOCUMENTS)

@@ -136,8 +136,8 @@ def test_an_email_that_company_and_owner_share_is_the_owners(bench: Bench) -> No
 def test_a_contact_that_cannot_be_updated_is_reported_and_the_others_go_through(
     bench: Bench,
 ) -> None:
-    broken = bench.chat.add_contact(name="Ana", email="ana@acme.example")
-    broken["phone_number"] = "no phone"
+    target = bench.chat.add_contact(name="Ana", email="ana@acme.example")
+    target["phone_number"] = "no phone"
 
     with pytest.raises(GiveUp, match="phone_number"):
         bench.run()
@@ -219,11 +219,11 @@ def test_a_contact_that_cannot_be_read_does_not_stop_the_others(bench: Bench, co
         number = bench.chat.add_conversation(ana)["id"]
         bench.chat.add_message(number, "<" * 750_000)
     else:
-        broken = f"/contacts/{ana}/conversations"
-        bench.chat.failures = lambda call: Failure(500) if call.path.endswith(broken) else None
-    with pytest.raises(PanelError) as caught:
+        target = f"/contacts/{ana}/conversations"
+        bench.chat.failures = lambda call: Failure(500) if call.path.endswith(target) else None
+    with pytest.raises(PanelError) as error:
         bench.run()
-    assert caught.value.code == code
+    assert error.value.code == code
     assert bench.told(email="zoe@acme.example")["middag_organization_id"] == "42"
     assert "middag_organization_id" not in bench.told(email="bia@acme.example")
 

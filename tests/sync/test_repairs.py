@@ -30,10 +30,10 @@ def test_our_own_writes_come_back_and_cost_nothing(listening: Listening) -> None
     rename(listening, "Acme II")
     listening.settle()
     assert listening.attributes(900)["middag_organization"] == "Acme II"
-    heard = [
+    events = [
         delivery.raw for delivery in listening.panel.chat.outbox.sent if b"Acme II" in delivery.raw
     ]
-    assert len(heard) == 5  # four contacts and the conversation
+    assert len(events) == 5  # four contacts and the conversation
     reads = [call for call in listening.calls() if call.startswith("GET")]
     # By the single pass; the events of its own writes cause no reads.
     assert len(reads) == 4 * 2 + 1

@@ -24,6 +24,7 @@ from tests.conftest import Clock
 from tests.sync.conftest import BuildEngine
 from tests.sync.engine import Engine
 from tests.sync.until import until
+from tests.waiting import list_waiting
 
 TASK = Task(NAMING, 59)
 TRUE = true()
@@ -214,4 +215,4 @@ def test_tasks_are_no_hooks_of_a_pass(build: BuildEngine, sent_by: str) -> None:
     engine.tasks.ask(Task(sent_by, 42), 42)
     with engine.database.connect() as connection:
         assert connection.execute(select(inbox.hooks)).all() == []
-        assert inbox.list_waiting(connection) == {}
+        assert list_waiting(connection) == {}

@@ -68,11 +68,11 @@ def test_one_gone_of_thirty_is_cleared(wing: Wing) -> None:
 @contextmanager
 def running(wing: Wing) -> Iterator[threading.Event]:
     """Run the worker's thread of nights; its event ends the thread."""
-    ended = threading.Event()
-    thread = threading.Thread(target=wing.passes.keep_nights, args=[ended])
+    stop = threading.Event()
+    thread = threading.Thread(target=wing.passes.keep_nights, args=[stop])
     thread.start()
-    yield ended
-    ended.set()
+    yield stop
+    stop.set()
     thread.join()
 
 
@@ -204,9 +204,9 @@ def test_a_new_installation_waits_for_its_first_night(wing: Wing) -> None:
 def test_a_night_that_is_under_way_is_no_second_one(wing: Wing) -> None:
     bring(wing, 3)
     wing.passes.begin_night()
-    begun = last(wing).begun_at
+    started_at = last(wing).begun_at
     wing.passes.run_nightly()
-    assert last(wing).begun_at == begun
+    assert last(wing).begun_at == started_at
 
 
 def spawn(wing: Wing) -> "subprocess.Popen[bytes]":

@@ -178,8 +178,8 @@ def test_a_nul_and_half_a_character_in_a_webhook_are_nobodys(url: str, tmp_path:
     with doors(tmp_path) as make:
         door = Door(make(CHATWOOT_WEBHOOK_SECRET=SECRET, PANEL_DATABASE_URL=url))
         for value, name, event in product(UNKEEPABLE, IDENTIFYING_FIELDS, IDENTIFYING_EVENTS):
-            changed = [{name: {"previous_value": None, "current_value": value}}]
-            fields: Json = {"id": 950, name: value, "changed_attributes": changed}
+            changes = [{name: {"previous_value": None, "current_value": value}}]
+            fields: Json = {"id": 950, name: value, "changed_attributes": changes}
             answer = door.tell(event, **fields)
             assert answer.status_code in (202, 422), (event, name, ascii(value), answer.text)
             assert not answer.json().get("passes")

@@ -20,10 +20,10 @@ def parse(headers: dict[str, str] | None = None, **fields: Any) -> Hook:
 
 
 def unreadable(body: bytes, headers: dict[str, str] | None = None) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Refusal) as error:
         wire.parse(headers or {}, body)
-    assert caught.value.status == 422
-    return caught.value
+    assert error.value.status == 422
+    return error.value
 
 
 # -- size and type ---------------------------------------------------------------------------------
@@ -34,9 +34,9 @@ def test_a_hook_of_exactly_the_largest_size_is_taken() -> None:
 
 
 def test_one_byte_more_is_too_large() -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Refusal) as error:
         wire.check_size(256 * 1024 + 1)
-    assert (caught.value.status, caught.value.code) == (413, "too_large")
+    assert (error.value.status, error.value.code) == (413, "too_large")
 
 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
@@ -46,9 +46,9 @@ def test_json_is_taken(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/jsonp", "application/x-json"])
 def test_anything_else_is_not(kind: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Refusal) as error:
         wire.check_type(kind)
-    assert caught.value.status == 415
+    assert error.value.status == 415
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -74,8 +74,8 @@ def test_a_number_is_an_id_too() -> None:
     assert parse(id=17).id == "17"
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
-def test_without_an_id_the_same_body_is_the_same_hook(nothing: str | None) -> None:
+@pytest.mark.parametrize("nothing", [None, "", "  ", 0, "0"])
+def test_without_an_id_the_same_body_is_the_same_hook(nothing: str | int | None) -> None:
     body = json.dumps({"event": "a.b", "timestamp": STAMP, "id": nothing}).encode()
     assert wire.parse({}, body).id == f"sha256:{sha256(body).hexdigest()}"
 

@@ -14,10 +14,10 @@ def bearer(secret: str = SECRET) -> dict[str, str]:
 
 
 def refused(headers: dict[str, str], body: bytes = BODY) -> int:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Refusal) as error:
         wire.check_proof(headers, body, SECRETS)
-    assert SECRET not in caught.value.detail
-    return caught.value.status
+    assert SECRET not in error.value.detail
+    return error.value.status
 
 
 @pytest.mark.parametrize("secret", SECRETS)

@@ -185,11 +185,11 @@ def test_waits_are_durable_and_jittered(build: BuildEngine, chatwoot: Chatwoot) 
     chatwoot.act = raising(TryLater("timeout"))
     for organization in range(1, 13):
         engine.intake.accept(hook(f"h{organization}", organization))
-    begun = time.time()
+    started_at = time.time()
     engine.worker.start(chatwoot)
     until(lambda: len(engine.intake.stats().retrying) == 12)
     retrying = engine.intake.stats().retrying
-    waits = [at - begun for _, at in retrying]
+    waits = [at - started_at for _, at in retrying]
     assert min(waits) >= 3600.0
     assert max(waits) <= 3600.0 * (1 + RETRY_JITTER) + 30
     assert max(waits) - min(waits) > 60

@@ -16,10 +16,10 @@ def until(look: Callable[[], T], seconds: float = 20.0) -> T:
     """
     end = time.monotonic() + seconds
     while True:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         result = look()
         if result:
             return result
         now = time.monotonic()
         assert now < end, f"not within {seconds} s: {result!r}"
-        time.sleep(min(max(0.02, now - begun), LONGEST_PAUSE))
+        time.sleep(min(max(0.02, now - started_at), LONGEST_PAUSE))

@@ -24,14 +24,15 @@ class Chatwoot:
     act: Callable[[int], None] = lambda _organization: None
 
     def __call__(self, organization: int) -> None:
-        begun = time.time()
+        started_at = time.time()
         try:
             self.act(organization)
         finally:
-            self.ran.append((organization, begun, time.time()))
+            self.ran.append((organization, started_at, time.time()))
 
     def hold(self) -> tuple[threading.Event, threading.Event]:
-        """From now on passes stop inside until the second event; the first says that one did."""
+        """Let passes stop midway from now on. The first event tells that one has stopped; the
+        second one lets them go on."""
         inside, go = threading.Event(), threading.Event()
 
         def act(_organization: int) -> None:

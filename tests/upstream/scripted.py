@@ -34,7 +34,6 @@ class Scripted:
     scripts: tuple[Script, ...]
     requests: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _threads: list[threading.Thread] = field(default_factory=list)
 
     @property
     def url(self) -> str:

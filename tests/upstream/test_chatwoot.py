@@ -211,7 +211,7 @@ READS: dict[str, Callable[[Chatwoot], Any]] = {
     "contact": lambda chatwoot: chatwoot.contact(301).email,
     "find_contact": lambda chatwoot: chatwoot.find_contact("identifier", "ana-key") is not None,
     "find_contacts": lambda chatwoot: chatwoot.find_contacts([Condition("name", "Ana Souza")])[1],
-    "list_told": lambda chatwoot: chatwoot.list_told(1)[1],
+    "list_with_organization": lambda chatwoot: chatwoot.list_with_organization(1)[1],
     "list_members": lambda chatwoot: chatwoot.list_members(42)[0].id,
     "list_claimants": lambda chatwoot: chatwoot.list_claimants({ID_ATTRIBUTE: "42"})[0].id,
     "list_identifiers": lambda chatwoot: chatwoot.list_identifiers("ana-key"),
@@ -250,3 +250,14 @@ def test_no_attributes_of_a_contact_hide_it_and_the_others(
     ana["custom_attributes"] |= HUGE
     assert before
     assert READS[path](chatwoot) == before
+
+
+@pytest.mark.parametrize("odd", [None, [], {}, [[]], 1.5, True], ids=repr)
+def test_an_inbox_in_another_form_proves_nothing_and_counts_as_public(
+    worlds: Worlds, chatwoot: Chatwoot, odd: Any
+) -> None:
+    contact = worlds.chat.contacts[worlds.chat.conversations[101]["contact_id"]]
+    inbox = {"id": odd, "name": "Odd", "channel_type": odd}
+    contact["contact_inboxes"] = [{"inbox": inbox, "source_id": "1"}]
+    assert chatwoot.contact(contact["id"]).public
+    assert chatwoot.sources(contact["id"], 1) == frozenset()

@@ -102,3 +102,13 @@ def test_a_few_failures_long_ago_are_forgotten() -> None:
     clock.advance(61)
     fail(breaker, BROKEN)
     assert not is_paused(breaker, BROKEN)
+
+
+def test_a_clock_that_is_set_back_lengthens_no_pause() -> None:
+    breaker = make(clock := Clock())
+    pause_host(breaker)
+    fail(breaker, *[BROKEN] * 4)
+    clock.advance(-3600)
+    assert breaker.paused_until == 0
+    assert not is_paused(breaker, HEALTHY)
+    assert not is_paused(breaker, BROKEN)

@@ -89,12 +89,12 @@ def test_what_chatwoot_refuses_to_answer_is_logged_by_its_path(
 
 def test_a_trouble_stands_until_its_own_document_is_answered() -> None:
     clock = Clock()
-    troubles, begun = Troubles(clock), clock.now
+    troubles, started_at = Troubles(clock), clock.now
     troubles.note_failure("orders", OUTAGE)
     clock.advance(5)
     troubles.note_failure("orders", OUTAGE)
     troubles.note_success("quotes")
-    assert troubles.latest == Trouble("orders", "http_503", begun, begun + 5)
+    assert troubles.latest == Trouble("orders", "http_503", started_at, started_at + 5)
     troubles.note_success("orders")
     assert troubles.latest is None
 

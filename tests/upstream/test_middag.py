@@ -94,22 +94,22 @@ def pages_of(total: int, size: int = 20, meta: Any = None) -> Callable[[int], An
 @pytest.mark.parametrize(("total", "calls"), [(0, 1), (1, 1), (20, 1), (21, 2), (200, 10)])
 def test_pages_are_walked_until_the_last(make_office: Told, total: int, calls: int) -> None:
     office, teller = make_office(pages_of(total))
-    listed = office.fetch(ORDERS, 42)
-    assert (len(listed.rows), listed.total, listed.cut) == (total, total, False)
+    orders = office.fetch(ORDERS, 42)
+    assert (len(orders.rows), orders.total, orders.cut) == (total, total, False)
     assert sorted(teller.pages) == list(range(1, calls + 1))
 
 
 def test_after_ten_pages_the_list_is_cut(make_office: Told) -> None:
     office, teller = make_office(pages_of(250))
-    listed = office.fetch(ORDERS, 42)
-    assert (len(listed.rows), listed.total, listed.cut) == (200, 250, True)
+    orders = office.fetch(ORDERS, 42)
+    assert (len(orders.rows), orders.total, orders.cut) == (200, 250, True)
     assert len(teller.pages) == 10
 
 
 def test_numbers_may_come_as_digits_in_strings(make_office: Told) -> None:
     office, _ = make_office(pages_of(50, meta={"total": "50", "pages": "3"}))
-    listed = office.fetch(ORDERS, 42)
-    assert (len(listed.rows), listed.total) == (50, 50)
+    orders = office.fetch(ORDERS, 42)
+    assert (len(orders.rows), orders.total) == (50, 50)
 
 
 def test_a_list_that_is_shorter_than_counted_says_so(make_office: Told) -> None:
@@ -149,8 +149,8 @@ def test_a_full_page_without_meta_is_not_taken_for_the_whole_list(make_office: T
         return {"data": [row(at) for at in range(1, 51)][(number - 1) * 20 : number * 20]}
 
     office, _ = make_office(page)
-    listed = office.fetch(ORDERS, 42)
-    assert len(listed.rows) == 50 or listed.cut
+    orders = office.fetch(ORDERS, 42)
+    assert len(orders.rows) == 50 or orders.cut
 
 
 # -- owners of rows
@@ -177,9 +177,9 @@ def test_a_row_whose_owner_nobody_can_read_is_counted_and_not_shown(
     make_office: Told, owner: Any
 ) -> None:
     office, _ = make_office({"data": [row(1), row(2, organization_id=owner)]})
-    listed = office.fetch(ORDERS, 42)
-    assert [listed_row.id for listed_row in listed.rows] == [1]
-    assert (listed.unread, [oddity.reason for oddity in listed.oddities]) == (
+    orders = office.fetch(ORDERS, 42)
+    assert [listed_row.id for listed_row in orders.rows] == [1]
+    assert (orders.unread, [oddity.reason for oddity in orders.oddities]) == (
         1,
         ["organization_id is no id"],
     )

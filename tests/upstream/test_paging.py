@@ -34,9 +34,9 @@ def read_ids(office: BackOffice, document: Any = ORDERS, organization: int = 42)
 
 def test_four_hundred_and_fifty_orders_are_five_calls_in_two_rounds(open_office: Open) -> None:
     shop = Shop(seconds=1.0)
-    office, begun = open_office(shop), time.monotonic()
+    office, started_at = open_office(shop), time.monotonic()
     assert read_ids(office) == list(range(1, 451))
-    assert time.monotonic() - begun < 3.5
+    assert time.monotonic() - started_at < 3.5
     assert sorted(shop.asked) == [(str(page), "100") for page in range(1, 6)]
     assert shop.most_at_once == 4
 
@@ -112,8 +112,8 @@ def test_a_size_that_is_cut_down_is_believed(open_office: Open) -> None:
 
 def test_a_size_that_is_ignored_is_believed_too_up_to_the_tenth_page(open_office: Open) -> None:
     shop = Shop(largest=20)
-    listed = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
-    assert (len(listed.rows), listed.total, listed.cut) == (200, 450, True)
+    orders = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
+    assert (len(orders.rows), orders.total, orders.cut) == (200, 450, True)
     assert len(shop.asked) == 10
 
 

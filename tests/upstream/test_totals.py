@@ -22,8 +22,8 @@ def test_a_list_that_changed_meanwhile_is_read_once_more(open_office: Open) -> N
         return meta | {"total": 251} if page == 3 and len(shop.queries) <= 3 else meta
 
     shop = Shop(rows=250, meta=grow)
-    listed = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
-    assert (len(listed.rows), listed.total, listed.cut) == (250, 250, False)
+    orders = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
+    assert (len(orders.rows), orders.total, orders.cut) == (250, 250, False)
     assert len(shop.queries) == 6
 
 
@@ -40,31 +40,31 @@ def test_a_total_that_still_does_not_fit_means_that_rows_may_be_missing(
     open_office: Open, odd: Callable[[int, dict[str, Any]], Any]
 ) -> None:
     shop = Shop(rows=250, meta=odd)
-    listed = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
-    assert listed.cut is True
+    orders = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
+    assert orders.cut is True
     assert len(shop.queries) in (4, 6)
 
 
 def test_fewer_counted_than_there_are_is_no_reason_to_doubt_them(open_office: Open) -> None:
     shop = Shop(rows=30, meta=lambda _page, meta: meta | {"total": 5})
-    listed = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
-    assert (len(listed.rows), listed.cut) == (30, False)
+    orders = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
+    assert (len(orders.rows), orders.cut) == (30, False)
     assert len(shop.queries) == 1
 
 
 @pytest.mark.parametrize("pages", [10**18, "10000000", -(10**18), 0])
 def test_no_number_of_pages_makes_more_than_ten_calls(open_office: Open, pages: Any) -> None:
     shop = Shop(rows=5000, meta=lambda _page, meta: {"pages": pages})
-    listed = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
+    orders = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
     assert len(shop.queries) <= 10
-    assert len(listed.rows) >= 100
+    assert len(orders.rows) >= 100
 
 
 def test_a_list_without_an_end_that_repeats_itself_ends(open_office: Open) -> None:
     rows = [{"id": at, "status": "pending"} for at in range(20)]
     shop = Shop(refuse=lambda _query: envelope(rows, {"pages": 99}))
-    listed = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
-    assert len(listed.rows) == 20
+    orders = open_office(shop).read(ORDERS, 42, CacheControl.NO_CACHE).value
+    assert len(orders.rows) == 20
     assert len(shop.queries) == 5
 
 

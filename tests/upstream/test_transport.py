@@ -138,10 +138,10 @@ def test_a_proxy_that_drips_is_left_at_the_deadline(proxy: TunnelProxy) -> None:
 
 
 def assert_left_in_time(client: Client) -> None:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     with pytest.raises(Unreachable):
         client.get("x", by=Deadline(0.6))
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - started_at < 3
 
 
 def test_a_proxy_that_is_away_is_a_failure_and_never_a_direct_call() -> None:

@@ -195,8 +195,8 @@ def test_an_object_in_place_of_a_value_shows_nothing_while_something_is_masked(
     html = panel.section(name, seal).text
     assert sorted(rows_of(html)) == [1, 2]
     assert "unreadable: false" in words_of(html) or key in ("valid_until", "expires_at")
-    hidden = masked_kinds(mask, "unproven") & (SECTIONS[name].reveals | {FREE_TEXT})
-    assert (CANARY in html) is (not hidden)
+    hidden_kinds = masked_kinds(mask, "unproven") & (SECTIONS[name].reveals | {FREE_TEXT})
+    assert (CANARY in html) is (not hidden_kinds)
     assert CANARY in panel.section(name, panel.proven()).text
 
 

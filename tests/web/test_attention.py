@@ -10,7 +10,7 @@ import pytest
 
 from panel.models.licenses import License
 from panel.models.orders import Order, Quote
-from panel.upstream.documents import Listed
+from panel.upstream.documents import RecordList
 from panel.web.attention import LINES_SHOWN, RULES, Attention, find_attention
 from panel.web.groups import Moment
 from panel.web.sections import SECTIONS, SectionView
@@ -32,7 +32,7 @@ def show(now: datetime = NOON, **rows: list[dict[str, Any]]) -> dict[str, Sectio
     moment, views = Moment(now, 30), {}
     for name, make in PARSERS.items():
         records = [USUAL[name] | {"id": at} | row for at, row in enumerate(rows.get(name, []), 1)]
-        value = Listed(tuple(make.from_json(record) for record in records))  # type: ignore[attr-defined]
+        value = RecordList(tuple(make.from_json(record) for record in records))  # type: ignore[attr-defined]
         selection = SECTIONS[name].choose(value, moment)
         views[name] = SectionView(SECTIONS[name], "fresh", selection=selection, read_at=1.0)
     return views
@@ -111,7 +111,7 @@ def test_what_cannot_be_judged_is_never_called_calm(section: str, row: dict[str,
 
 def test_a_license_without_a_stated_end_is_never_called_calm() -> None:
     license_row = {name: USUAL["licenses"][name] for name in ("id", "status", "product_name")}
-    value = Listed((License.from_json(license_row),))
+    value = RecordList((License.from_json(license_row),))
     selection = SECTIONS["licenses"].choose(value, Moment(NOON, 30))
     views = {"licenses": SectionView(SECTIONS["licenses"], "fresh", selection=selection)}
     assert not find_attention(Situation(views), Moment(NOON, 30)).is_calm

@@ -7,7 +7,7 @@ import pytest
 
 from panel.models.licenses import License
 from panel.models.orders import Order, Quote
-from panel.upstream.documents import Listed
+from panel.upstream.documents import RecordList
 from panel.web.formats import Formats
 from panel.web.groups import Moment
 from panel.web.sections import SECTIONS
@@ -23,11 +23,13 @@ MASKED = frozenset({"amount", "tax_id", "license_key"})
 def say(section: str, record: dict[str, Any], locale: str = "en", masked: bool = False) -> str:
     """Return the sentence about a record, in the group in which its section shows it."""
     moment = Moment(NOON, 30)
-    listed = Listed((KINDS[section].from_json({"id": 7, **record}),))
-    selection = SECTIONS[section].choose(listed, moment)
+    records = RecordList((KINDS[section].from_json({"id": 7, **record}),))
+    selection = SECTIONS[section].choose(records, moment)
     [item] = (*selection.items, *selection.closed)
-    hidden = MASKED if masked else frozenset()
-    return make_sentence(section, item, SentenceContext(moment, Formats(locale, ZONE), hidden))
+    masked_fields = MASKED if masked else frozenset()
+    return make_sentence(
+        section, item, SentenceContext(moment, Formats(locale, ZONE), masked_fields)
+    )
 
 
 LICENSE = {
@@ -89,7 +91,7 @@ def test_no_sentence_tells_what_is_internal_or_masked(
 ) -> None:
     record = LICENSE | {"status": status, "total": "77.77", "currency": "BRL"}
     record |= {"valid_until": day(3), "date_created": day(-1), "notes": "INTERNAL"}
-    full, masked = (say(section, record, locale, hidden) for hidden in (False, True))
+    full, masked = (say(section, record, locale, is_masked) for is_masked in (False, True))
     assert full.endswith(".") or status in ("lapsed", "lifetime", "expiring")
     for internal in ("SECRET", "9774", "ENT-77", "INTERNAL", "%(", "None"):
         assert internal not in full

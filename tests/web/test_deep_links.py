@@ -106,3 +106,11 @@ def test_a_link_says_that_it_opens_elsewhere(panel: Panel) -> None:
     for link in links:
         assert 'target="_blank" rel="noopener noreferrer"' in link
         assert re.search(r'aria-label="#\d+, opens in a new tab"', link)
+
+
+def test_records_link_to_where_the_settings_say(make_panel: MakePanel) -> None:
+    panel = make_panel(MIDDAG_LINK_ORDER="https://account.example/o?a=1&id={id}")
+    page = panel.section("orders", panel.proven()).text
+    link = 'href="https://account.example/o?a=1&amp;id=4201" target="_blank"'
+    assert f'{link} rel="noopener noreferrer"' in page
+    assert "<a " not in panel.section("quotes", panel.proven()).text

@@ -108,3 +108,34 @@ def test_further_records_are_not_read_as_further_days(
     for name in ("licenses", "orders", "quotes", "organization"):
         panel.section(name, seal)
     assert words in words_of(panel.ask("GET", "/attention", seal, headers=headers).text)
+
+
+@pytest.mark.parametrize(
+    ("languages", "language", "money"),
+    [
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR", "R$\xa01.250,00"),
+        ("en-US,en;q=0.9", "en", "R$1,250.00"),
+        ("de", "en", "R$1,250.00"),
+        ("en;q=0.1,pt-BR;q=0.9", "pt-BR", "R$\xa01.250,00"),
+        ("*;q=x,,;;=", "en", "R$1,250.00"),
+        ("x" * 4000, "en", "R$1,250.00"),
+    ],
+    ids=lambda text: str(text)[:10],
+)
+def test_the_language_is_the_browsers(
+    standing: Panel, languages: str, language: str, money: str
+) -> None:
+    headers = {"Accept-Language": languages}
+    shell = standing.ask("GET", "/", headers=headers)
+    assert f'<html lang="{language}">' in shell.text
+    page = standing.ask("GET", "/sections/orders", standing.proven(), headers=headers)
+    assert money in page.text
+
+
+@pytest.mark.parametrize(("languages", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
+def test_the_setting_speaks_where_the_browser_names_no_language_of_ours(
+    make_panel: MakePanel, languages: str, language: str
+) -> None:
+    panel = make_panel(PANEL_LOCALE="pt_BR")
+    shell = panel.ask("GET", "/", headers={"Accept-Language": languages})
+    assert f'<html lang="{language}">' in shell.text

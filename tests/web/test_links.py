@@ -26,6 +26,20 @@ def test_a_pick_is_remembered_and_written_beside_the_other_attributes(panel: Pan
     assert "confirmed by Bruno Lima" in again.text
 
 
+@pytest.mark.parametrize("value", [0.1, 1e-7, -2.5, [0.87], {"a": {"b": [1.25, None]}}, None])
+def test_a_pick_keeps_what_others_wrote_to_the_digit(panel: Panel, value: object) -> None:
+    """A visitor, or a program that rates conversations, may write a number with a fraction."""
+    panel.prove("unlinked", 42)
+    attributes(panel, 105)["score"] = value
+    answer = panel.say(seal_of(panel.open("unlinked").text), "pick", 42)
+    assert panel_of(answer) == ("ready", "proven", "picked")
+    ours = {"middag_organization_id": "42", "middag_organization": "Acme Ltda"}
+    assert attributes(panel, 105) == {"score": value, **ours}
+    seal = seal_of(answer.text)
+    panel.say(seal, "undo", 42)
+    assert attributes(panel, 105) == {"score": value}
+
+
 def test_a_pick_holds_for_its_conversation_alone(panel: Panel) -> None:
     panel.chat.add_conversation(305, 1, 901)
     panel.say(seal_of(panel.open("unlinked").text), "pick", 42)

@@ -165,9 +165,9 @@ def test_what_is_hidden_in_a_section_and_its_rows_is_what_it_uncovers(
         assert "data-masked" not in row
         assert find_shown(answer + row) - {FREE_TEXT} == section.reveals
         for other in set(SECTIONS) - {name}:
-            hidden = masked_kinds(mask, "unproven") & {*SECTIONS[other].reveals, FREE_TEXT}
+            hidden_kinds = masked_kinds(mask, "unproven") & {*SECTIONS[other].reveals, FREE_TEXT}
             reached = open_row(panel, other, attribute(answer, "data-seal") or seal)
-            assert find_shown(reached) & hidden == set()
+            assert find_shown(reached) & hidden_kinds == set()
 
 
 @pytest.mark.parametrize("mask", MASK_NAMES)

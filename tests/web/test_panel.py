@@ -1,4 +1,4 @@
-"""The browser's view: an opened panel, its language, its links, and the words of its sections."""
+"""The browser's view: an opened panel, and the words of its sections."""
 
 import html
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from panel.demo.scenarios import SCENARIOS
 from panel.web.sections import SECTIONS
-from tests.conftest import MakePanel, Panel, attribute, rows_of, seal_of, state_of, words_of
+from tests.conftest import Panel, attribute, rows_of, seal_of, state_of, words_of
 from tests.web.opened import panel_of, whole
 
 CLOSED = 'id="closed-'  # the fold of the closed records
@@ -116,50 +116,7 @@ def test_chatwoot_that_does_not_answer_is_said_and_nothing_shown(panel: Panel) -
     assert panel.office.calls == []
 
 
-# -- language and links ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("languages", "language", "money"),
-    [
-        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR", "R$\xa01.250,00"),
-        ("en-US,en;q=0.9", "en", "R$1,250.00"),
-        ("de", "en", "R$1,250.00"),
-        ("en;q=0.1,pt-BR;q=0.9", "pt-BR", "R$\xa01.250,00"),
-        ("*;q=x,,;;=", "en", "R$1,250.00"),
-        ("x" * 4000, "en", "R$1,250.00"),
-    ],
-    ids=lambda text: str(text)[:10],
-)
-def test_the_language_is_the_browsers(
-    standing: Panel, languages: str, language: str, money: str
-) -> None:
-    headers = {"Accept-Language": languages}
-    shell = standing.ask("GET", "/", headers=headers)
-    assert f'<html lang="{language}">' in shell.text
-    page = standing.ask("GET", "/sections/orders", standing.proven(), headers=headers)
-    assert money in page.text
-
-
-@pytest.mark.parametrize(("languages", "language"), [("en", "en"), ("de", "pt-BR"), ("", "pt-BR")])
-def test_the_setting_speaks_where_the_browser_names_no_language_of_ours(
-    make_panel: MakePanel, languages: str, language: str
-) -> None:
-    panel = make_panel(PANEL_LOCALE="pt_BR")
-    shell = panel.ask("GET", "/", headers={"Accept-Language": languages})
-    assert f'<html lang="{language}">' in shell.text
-
-
-def test_records_link_to_where_the_settings_say(make_panel: MakePanel) -> None:
-    panel = make_panel(MIDDAG_LINK_ORDER="https://account.example/o?a=1&id={id}")
-    page = panel.section("orders", panel.proven()).text
-    link = 'href="https://account.example/o?a=1&amp;id=4201" target="_blank"'
-    assert f'{link} rel="noopener noreferrer"' in page
-    assert "<a " not in panel.section("quotes", panel.proven()).text
-
-
-# -- the words of the sections
-# ------------------------------------------------------------------------
+# -- the words of the sections ---------------------------------------------------------------------
 
 
 def test_closed_orders_are_counted_and_totals_kept_per_currency_and_payment(panel: Panel) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import event, insert, update
 
 from panel.data.audit_log import access_log
 from panel.data.inbox import hooks
-from panel.data.recent import Heard, Recent
+from panel.data.recent import Recent, RecentHook
 from panel.demo.worlds import SECRET
 from panel.sync.events import KINDS
 from panel.web.recent import MOST_TOLD, WORDS, list_changes
@@ -111,10 +111,10 @@ def test_only_hooks_of_this_company_and_of_kinds_of_ours_count(panel: Panel) -> 
 
 
 def test_a_record_is_told_once_with_what_was_heard_last_and_many_are_counted() -> None:
-    heard = [("order.paid", "501"), ("order.created", "501"), ("order.created", "502")]
-    heard += [("collaborator.updated", "7"), ("collaborator.updated", "8")]
-    heard += [("quote.created", str(number)) for number in range(3)] + [("order.paid", "")]
-    changes = list_changes(Recent(1.0, tuple(Heard(*row) for row in heard)), {})
+    rows = [("order.paid", "501"), ("order.created", "501"), ("order.created", "502")]
+    rows += [("collaborator.updated", "7"), ("collaborator.updated", "8")]
+    rows += [("quote.created", str(number)) for number in range(3)] + [("order.paid", "")]
+    changes = list_changes(Recent(1.0, tuple(RecentHook(*row) for row in rows)), {})
     assert changes is not None
     words = [change.words % {"name": change.name} for change in changes.told]
     assert words == ["order 501 paid", "order 502 created", "a person changed", "quote 0 created"]

@@ -33,7 +33,7 @@ TOLD = {
 
 
 def open_sections(panel: Panel) -> str:
-    """The seal of a proven customer whose sections have been read."""
+    """Read all sections of a proven customer, and return the seal."""
     seal = panel.proven()
     for name in SECTIONS:
         panel.section(name, seal)

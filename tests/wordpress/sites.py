@@ -106,7 +106,7 @@ class Site:
         )
 
     def sql(self, statement: str) -> list[list[str]]:
-        """Ask the database past WordPress: rows of text."""
+        """Query the database past WordPress; returns rows of text."""
         client = ["mariadb", "--no-defaults", "-h127.0.0.1", f"-P{self.database}", "-uroot"]
         command = [*client, "--batch", "--skip-column-names", self.name, "-e", statement]
         ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
@@ -117,11 +117,11 @@ class Site:
 
     def visit(self, code: str = "", path: str = "/", seconds: float = 120) -> Visit:
         """Make a customer's request, in which this PHP runs once WordPress is loaded."""
-        begun = time.monotonic()
+        started_at = time.monotonic()
         answer = requests.post(
             self.url + path, data={"tests_run": code}, timeout=seconds, allow_redirects=False
         )
-        return Visit(answer, time.monotonic() - begun)
+        return Visit(answer, time.monotonic() - started_at)
 
     @property
     def waiting(self) -> int:
@@ -174,8 +174,8 @@ class Site:
 
 def poll(condition: Callable[[], object], seconds: float = 30.0) -> float:
     """Return the seconds until the condition held; fails when it does not within the deadline."""
-    begun = time.monotonic()
+    started_at = time.monotonic()
     while not condition():
-        assert time.monotonic() < begun + seconds, "waited in vain"
+        assert time.monotonic() < started_at + seconds, "waited in vain"
         time.sleep(0.05)
-    return time.monotonic() - begun
+    return time.monotonic() - started_at

@@ -19,9 +19,9 @@ INSERTS = """
     $wpdb->query( 'CREATE TABLE IF NOT EXISTS wp_tests_rows ( id SERIAL )' );
     $took = array();
     for ( $i = 0; $i < 50; $i++ ) {
-        $begun = hrtime( true );
+        $started_at = hrtime( true );
         $wpdb->query( 'INSERT INTO wp_tests_rows () VALUES ()' );
-        $took[] = ( hrtime( true ) - $begun ) / 1e6;
+        $took[] = ( hrtime( true ) - $started_at ) / 1e6;
     }
     echo wp_json_encode( $took );
 """
@@ -39,10 +39,10 @@ def test_an_event_every_second_on_a_quiet_site(site: Site, receiver: Receiver) -
     """Without other visitors, each event is delivered at once, and not with the next one."""
     took, waited = [], []
     for record in range(1, 13):
-        begun = time.monotonic()
+        started_at = time.monotonic()
         took += site.visit(fire(record)).json
         receiver.await_records(record, 3)
-        waited.append(time.monotonic() - begun)
+        waited.append(time.monotonic() - started_at)
         time.sleep(max(0.0, 1 - waited[-1]))
     tell("an event every second", 12, receiver, f"delivered within {max(waited):.2f} s")
     assert receiver.doubled == 0
@@ -69,7 +69,7 @@ def test_processes_at_once_while_a_slow_panel_takes(
     site.visit(fire(1, 10))  # the drain is at work
     poll(lambda: receiver.tries >= 2)
     count = 20
-    begun = time.monotonic()
+    started_at = time.monotonic()
     head = f"$_SERVER['HTTP_HOST'] = '{site.host}'; require '{site.root}/wp-load.php';"
     ranges = [(100 * n, 100 * n + count - 1) for n in range(1, processes + 1)]
     started = [site.start_php(head + fire(first, last)) for first, last in ranges]
@@ -84,7 +84,7 @@ def test_processes_at_once_while_a_slow_panel_takes(
         fired,
         receiver,
         f"a visit {statistics.median(visits) * 1000:.0f} ms",
-        f"all within {time.monotonic() - begun:.0f} s",
+        f"all within {time.monotonic() - started_at:.0f} s",
     )
     assert receiver.doubled == 0
     assert receiver.tries == fired  # a single drain runs at a time, so no hook is posted twice

@@ -17,7 +17,7 @@ final class Drain {
 	const OWN_PAUSES = array( 30, 60, 120, 300, 600, 1800, 3600 );
 	/** The waits before an organization that was not found is looked up again. */
 	const SEARCHES = array( 30, 120, 600 );
-	/** So long after the panel went away a process stays and waits, because a quiet site has no other request. */
+	/** For so long after the panel went away a process stays and tries again: a quiet site has no other request. */
 	const STAY_SECONDS = 600;
 	const MOST_ROUNDS  = 3;
 

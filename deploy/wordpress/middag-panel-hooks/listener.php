@@ -23,7 +23,7 @@ final class Listener {
 
 	/** @var array<string, callable> Our listener of each name. */
 	private static $listeners = array();
-	/** @var bool Is something being read? What our own questions set off is no event. */
+	/** @var bool Whether arguments are being read now. An action that our own reading sets off is no event. */
 	private static $is_reading = false;
 
 	public static function start(): void {
@@ -99,7 +99,7 @@ final class Listener {
 		add_action( $name, self::$listeners[ $name ], PHP_INT_MIN, PHP_INT_MAX );
 	}
 
-	/** Run the code so that none of its failures reaches the code that fired the action. */
+	/** Run the code, and keep its failures from the code that fired the action. */
 	public static function hear( string $kind, array $arguments ): void {
 		if ( self::$is_reading ) {
 			return;

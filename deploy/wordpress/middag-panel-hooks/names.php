@@ -14,10 +14,10 @@ defined( 'ABSPATH' ) || exit;
 final class Names {
 	const DOMAINS = 'tax[_-]?invoice|organi[sz]ation|collaborator|entitlement|order|quote|licen[sc]e|ticket|invoice';
 
-	/** The panel takes every event of these, whatever its name. */
+	/** The groups of which the panel takes every event, whatever its name. */
 	const OPEN = array( 'order', 'quote', 'license', 'entitlement' );
 
-	/** Of the others it knows these. Any other name becomes '*': a needless hook costs one look. */
+	/** Of the other groups the panel knows these names. Any other name becomes '*': a needless hook costs one read. */
 	const EVENTS = array(
 		'organization' => array(
 			'created'      => 'created',

@@ -20,7 +20,7 @@ final class Status {
 	public $aside;
 	/** @var array<string, string> */
 	public $state;
-	/** @var string What the database says when it cannot tell what waits; else ''. */
+	/** @var string The database's error where it cannot be asked for the waiting hooks; else ''. */
 	public $database_error = '';
 
 	public function __construct() {

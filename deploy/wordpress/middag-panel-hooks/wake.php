@@ -12,9 +12,9 @@ final class Wake {
 	const JOB      = 'middag_panel_drain';
 	const SCHEDULE = 'middag_panel_five_minutes';
 	const SECONDS  = 300;
-	/** A job that is so late shows that nothing runs the scheduler. */
+	/** A job that is later than this shows that nothing runs the scheduler. */
 	const LATE_SECONDS = 900;
-	/** A long process without a visitor, an import, wakes a drain so often while it works. */
+	/** The time between two wake-ups by a long process without a visitor, such as an import. */
 	const EVERY_SECONDS = 15;
 	/** A site that could not reach itself is not asked again so soon: a request would wait a second for nothing. */
 	const DEAF_SECONDS = 300;
