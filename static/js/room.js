@@ -34,9 +34,11 @@ function lower(card, parts) {
   card.classList.toggle("low", card.isLow);
 }
 
-// Hidden for a moment and drawn anew, instead of moved. What is hidden would lose the focus.
+// Hidden in one frame and drawn anew in the next one, instead of moved. What is hidden would lose the focus.
 function redraw(part) {
-  if (!part.matches(":focus-within")) part.animate({ visibility: ["hidden", "hidden"] }, 40);
+  if (part.matches(":focus-within")) return;
+  const hiding = part.animate({ visibility: ["hidden", "hidden"] }, 1e9); // as a frame may take long
+  requestAnimationFrame(() => requestAnimationFrame(() => hiding.cancel()));
 }
 
 on("htmx:before:swap", () => (places = measure(listParts())));
