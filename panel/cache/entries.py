@@ -185,8 +185,9 @@ class Entry(msgspec.Struct, frozen=True):
         return max(1, math.ceil(seconds))
 
     def without_future(self, now: float) -> "Entry":
-        """Leave out what seems to come from later: since then the clock was set back, so its age is
-        unknown, and it would count as young until the clock is there again."""
+        """Leave out a part that seems to come from the future. The clock was set back after it was
+        written, so its age is unknown, and it would count as young until the clock reaches its
+        moment."""
         latest = now + CLOCK_SKEW_SECONDS
         copy = self.copy if self.copy and self.copy.at <= latest else None
         failure = self.failure if self.failure and self.failure.at <= latest else None

@@ -14,7 +14,7 @@ SET_BACK_SECONDS = 1.0  # a smaller step of the clock is an ordinary correction
 class TtlCache(Generic[V]):
     """At most `most` values, each until its time (epoch seconds); the least used are evicted first.
 
-    When the machine's clock is set back, all values go: they would live so much longer.
+    When the machine's clock is set back, all values are removed, since they would live longer.
     Safe for threads. Values are shared between callers, so callers must not change them.
     """
 

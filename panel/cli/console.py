@@ -1,5 +1,6 @@
-"""The program `middag-panel`: the commands, `run` and `worker`. An installed
-package has it as console script, a checkout as `app.py`.
+"""The program `middag-panel`: the commands, `run` and `worker`.
+
+An installed package has it as console script, a checkout as `app.py`.
 
 The script needs no checkout: the package has templates, static files, catalogues and migrations.
 """

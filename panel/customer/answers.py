@@ -161,8 +161,8 @@ def _cut_key(answer: str, key: str) -> tuple[str, str]:
 
 
 def _flatten_tax_id(answer: str, tax_id: str) -> tuple[str, str]:
-    """Take the digits alone where there are as many as a tax id has; else letters count as well. Of
-    a tax id that its source hides, too little is left."""
+    """Take the digits alone where there are as many as a tax id has; else letters count as well.
+    Where the source hides most of a tax id, too little is left to compare."""
     if len(_flatten(tax_id)) < SHORTEST_TAX_ID:
         return "", ""
     guess, right = _keep_digits(answer), _keep_digits(tax_id)

@@ -42,7 +42,7 @@ def read_backlog(connection: Connection) -> Backlog:
     )
 
 
-# -- single facts, for checks that need no other ones: to count thousands takes time --------------
+# -- single facts, for checks that need no others: counting thousands of rows takes time ----------
 
 
 def count_hooks(connection: Connection, status: str) -> int:

@@ -240,10 +240,10 @@ def count_some(alternatives: list[str]) -> Select[Any]:
 def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
     """Select ids of the organizations that have all words, the likeliest first, and at most one
     more than is shown. For a word that thousands have, only `MOST_SEEN` rows are read."""
-    conditions = [_has_too(alternatives) for alternatives in rest]
+    conditions = [_has_any_of(alternatives) for alternatives in rest]
     whole, ids = terms.c.word.in_(first), [int(word) for word in first if ID.fullmatch(word)]
     # The exact id has a SELECT of its own: among all whole words it could come too late. It names
-    # the organization, or every row of a word that thousands have would be read for it.
+    # the organization: otherwise every row of a word that thousands have would be read.
     arms = [(0, and_(whole, terms.c.kind == BY_ID, terms.c.organization.in_(ids)))] if ids else []
     arms += [(1, whole)]
     arms += [(2, _match_beginning(word)) for word in first]
@@ -260,7 +260,7 @@ def select_matching(first: list[str], rest: list[list[str]]) -> Select[Any]:
     return best.order_by(func.min(every.c.at), every.c.organization).limit(MOST_FOUND + 1)
 
 
-def _has_too(alternatives: list[str]) -> ColumnElement[bool]:
+def _has_any_of(alternatives: list[str]) -> ColumnElement[bool]:
     other = terms.alias()
     same = other.c.organization == terms.c.organization
     return exists(select(other.c.word).where(same, _match(alternatives, other)))

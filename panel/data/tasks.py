@@ -175,8 +175,8 @@ def is_running(connection: Connection, task: Task, try_id: str) -> bool:
 
 
 def finish(connection: Connection, task: Task, now: float) -> None:
-    """Note that the task is done. The time is kept except for a naming, so that the next try keeps
-    its distance."""
+    """Note that the task is done. The moment is kept, except for a naming, so that the next try
+    keeps its distance."""
     values = {"running": None, "tries": 0, "done_at": now}
     _update(connection, task, **values, reason=None, side=None, tried_at=None)
     if task.kind == NAMING:

@@ -23,7 +23,8 @@ SHARED_CHECKS = [check.name for check in CHECKS if check.name not in OF_A_PROCES
 MILD = {"late", "retrying", "given_up", "no_secret", "never", "starting"}
 FIXES = {
     "database": "docs/operate.md, Parts of /readyz that are not well",
-    "schema": "put the file back, or start the version that it belongs to",
+    "schema": "start the panel where it is new; else put the file back, or start the version that "
+    "it belongs to",
     "worker": "docs/operate.md, Parts of /readyz that are not well",
     "waiting_hooks": "`flask --app app sync status`: nobody executes, or passes fail",
     "retries": "`flask --app app sync status` says what to do",

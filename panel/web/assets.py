@@ -23,8 +23,8 @@ from werkzeug.http import parse_accept_header
 from panel import services
 from panel.web.bundle import bundle
 
-SCRIPT, REST_SCRIPT = "panel.js", "rest.js"  # the scripts that are sent,
-MODULES = "js/"  # and the folder that both are made from
+SCRIPT, REST_SCRIPT = "panel.js", "rest.js"  # the two scripts that browsers get
+MODULES = "js/"  # the folder of the modules that both are made from
 HTMX = "vendor/htmx-4.0.1.min.js"
 YEAR = 365 * 86400
 SHELL, SECTION = "panel.shell", "panel.section"  # endpoints of answers that agents share

@@ -4,7 +4,7 @@ A code that stands in no table is shown as it came: an unknown value is kept, no
 """
 
 from panel.customer.disclosure import FREE_TEXT, LICENSE_KEY, TAX_ID, VALUE_KINDS
-from panel.customer.matching import CLAIMED
+from panel.customer.matching import CLAIMED, PHONE_CHANNELS
 from panel.upstream.chatwoot import Conversation
 
 # The reason why an amount is in no total.
@@ -159,6 +159,7 @@ CHANNEL_WARNINGS = {
     "Channel::Email": "By e-mail: a sender's address can be forged.",
     "signed": "The website signed this visitor in, but the contact may have been changed or merged "
     "since.",
+    **dict.fromkeys(PHONE_CHANNELS, "This phone number does not prove who is writing."),
     "": "This channel does not prove who is writing.",
 }
 

@@ -230,8 +230,8 @@ def make_view(
 
 
 def _select(section: Section, value: Any, moment: Moment) -> Selection:
-    """Sort the records once a second for all who are shown them: the row `section` of the benchmark
-    pays for it.
+    """Sort the records once a second for all who are shown them. Without this, the benchmark's row
+    `section` takes longer.
 
     An entry holds the value as well, so that no other value can have its `id` meanwhile.
     """

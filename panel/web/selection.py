@@ -114,7 +114,7 @@ def _make_selection(
 def _sort(
     rows: Sequence[Any], groups: tuple[Group, ...], moment: Moment
 ) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
-    """Return the records of each group, group by group: the shown and the closed."""
+    """Return the records of each group, group by group: the shown ones, and the closed ones."""
     members: list[list[Any]] = [[] for _ in groups]
     for row in rows:
         place = next(at for at, group in enumerate(groups) if group.holds(row, moment))

@@ -27,7 +27,7 @@ function markNews(section, old) {
     mark(row.querySelector(".what, .name") || row, word);
     counts.set(word, (counts.get(word) || 0) + 1);
   }
-  const text = [...counts].map(([word, count]) => `${count} ${word}`).join(", ");
+  const text = [...counts].map(([word, count]) => `${word} (${count})`).join(", ");
   if (text) announceNews(`${section.querySelector("h2").textContent}: ${text}`);
 }
 

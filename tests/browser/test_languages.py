@@ -9,7 +9,7 @@ from tests.browser.conftest import Demo, OpenWindow
 @pytest.mark.parametrize(
     ("browser_language", "account", "words"),
     [
-        ("en-US", "pt_BR", ("pt-BR", "Por que você pode ver?", "Pedidos")),
+        ("en-US", "pt_BR", ("pt-BR", "Motivo para mostrar", "Pedidos")),
         ("pt-BR", "en", ("en", "Reason for showing it", "Orders")),
     ],
 )

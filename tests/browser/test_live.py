@@ -44,7 +44,7 @@ def test_new_and_changed_rows_are_marked_in_words_and_said_once(panel: Panel, de
         "data-news", "changed"
     )
     expect(panel.find("[data-news]")).to_have_count(2)
-    expect(panel.find("#said")).to_have_text("Orders: 1 new, 1 changed")
+    expect(panel.find("#said")).to_have_text("Orders: new (1), changed (1)")
     word = "(chip) => getComputedStyle(chip, '::after').content"
     assert orders.locator("[data-row='4299'] [data-news]").evaluate(word) == '"new"'
 

@@ -8,19 +8,30 @@ from tests.browser.conftest import Demo, OpenWindow, Panel
 from tests.browser.test_measures import COLD_SHIFT, EMPTY, TOP, WATCH, resize, sized
 
 GAP = 8  # pixels below the last line of a card that has given its room back
+# The sections that were hidden for a frame. How far a browser counts them as moved depends on its
+# frames, and so on the load of the machine.
+NOTE_REDRAWN = """
+const animate = Element.prototype.animate;
+window.redrawn = [];
+Element.prototype.animate = function (...given) {
+  window.redrawn.push(this.dataset.section);
+  return animate.apply(this, given);
+};
+"""
+HELD = 240  # pixels, for the licenses
 CUSTOMER = "proven"  # two licenses, two open orders
 
 
-def fail(demo: Demo, section: str, fault: str) -> None:
-    demo.office.fault(fault, SCENARIOS[CUSTOMER].organizations[0], section)
+def fail(demo: Demo, section: str, fault: str, scenario: str = CUSTOMER) -> None:
+    demo.office.fault(fault, SCENARIOS[scenario].organizations[0], section)
 
 
-def open_cold(demo: Demo, page: Page) -> Panel:
+def open_cold(demo: Demo, page: Page, scenario: str = CUSTOMER, width: int = 420) -> Panel:
     """The panel as it stands while a section loads."""
     page.add_init_script(f"({WATCH})()")
     page.set_viewport_size({"width": 1700, "height": 1000})
-    page.goto(f"{demo.chatwoot_url}/?scenario={CUSTOMER}")
-    resize(page, 420, 598)
+    page.goto(f"{demo.chatwoot_url}/?scenario={scenario}")
+    resize(page, width, 598)
     page.locator("[data-tab=app]").click()
     return Panel(page, page.frame_locator("iframe"), demo.panel_url)
 
@@ -38,6 +49,17 @@ def test_a_card_gives_its_room_back_while_the_next_one_still_loads(demo: Demo, p
     panel.settle()
     assert gap(panel, "orders") < GAP, "what was out of sight has not been read"
     assert panel.frame.evaluate("window.shift") <= COLD_SHIFT
+
+
+def test_a_card_that_grows_draws_the_skeletons_below_it_anew(demo: Demo, page: Page) -> None:
+    for section in ("orders", "quotes", "organization"):
+        fail(demo, section, "slow", "expiring")
+    page.add_init_script(NOTE_REDRAWN)
+    panel = open_cold(demo, page, "expiring", 740)
+    panel.expect_state("fresh", "licenses")
+    panel.expect_state("loading", "orders", "quotes", "organization")
+    assert panel.section("licenses").evaluate("(card) => card.offsetHeight") > HELD
+    assert "quotes" in panel.frame.evaluate("window.redrawn")
 
 
 def test_what_the_agent_has_read_stays_until_the_panel_is_out_of_sight(

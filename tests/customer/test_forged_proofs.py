@@ -80,6 +80,15 @@ def test_who_fills_the_owner_into_the_prechat_form_is_not_the_owner(acme: Panel)
     assert "This channel does not prove who is writing." in html
 
 
+def test_a_number_of_nobody_there_is_what_proves_nothing_where_the_channel_would(
+    acme: Panel,
+) -> None:
+    seal = seal_of(acme.open("expiring").text)
+    picked = acme.say(seal, "pick", 46)
+    assert "This phone number does not prove who is writing." in picked.text
+    assert "This channel does not prove" not in picked.text
+
+
 def test_a_phone_that_was_typed_into_a_telegram_contact_proves_nobody(acme: Panel) -> None:
     acme.chat.add_inbox(9, "Telegram", "Channel::Telegram", {AGENT})
     for source in ("987654", ANAS_PHONE[1:]):

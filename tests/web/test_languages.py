@@ -98,6 +98,19 @@ def test_a_license_of_one_site_is_counted_in_the_singular(
 
 
 @pytest.mark.parametrize(
+    ("headers", "words"),
+    [(ENGLISH, "5 days ago (1 more like it)"), (PORTUGUESE, "há 5 dias (mais 1 caso)")],
+)
+def test_further_records_are_not_read_as_further_days(
+    panel: Panel, headers: dict[str, str], words: str
+) -> None:
+    seal = panel.proven("expiring")
+    for name in ("licenses", "orders", "quotes", "organization"):
+        panel.section(name, seal)
+    assert words in words_of(panel.ask("GET", "/attention", seal, headers=headers).text)
+
+
+@pytest.mark.parametrize(
     ("languages", "language", "money"),
     [
         ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR", "R$\xa01.250,00"),

@@ -148,6 +148,17 @@ def test_a_back_office_without_the_chain_tells_none(panel: Panel) -> None:
     assert "Paid by" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("section", "number"),
+    [("licenses", 4203), ("orders", 4201), ("quotes", 4202), ("organization", 42)],
+)
+def test_a_status_stands_apart_from_what_it_is_about(
+    panel: Panel, section: str, number: int
+) -> None:
+    html = ask(panel, section, number, panel.proven()).text
+    assert not re.search(r"(?:[^\s>]|</a>|</bdi>)<span class=\"badge", html)
+
+
 # -- texts that others typed
 # ----------------------------------------------------------------------------
 
