@@ -120,7 +120,7 @@ class BackOffice(World):
 
     def respond(self, call: Call) -> Response:
         """Answer one call: route, Bearer, fault, organization, then the true answer."""
-        if not call.path.startswith("/wp-json"):  # WordPress has pages too, where our links lead
+        if call.path == "/" or call.path.startswith("/wp-admin/"):  # where our links lead
             return page(200, "The pages of MIDDAG Account are not built into this demo.")
         routes = _ROUTES.bind("backoffice")
         try:

@@ -43,7 +43,7 @@ def status_of(door: Door) -> Any:
     problems."""
     outcome = door.panel.app.test_cli_runner().invoke(args=["sync", "status", "--json"])
     state = json.loads(outcome.stdout)
-    is_problem = any("What Chatwoot delivers" in problem for problem in state["problems"])
+    is_problem = any("Chatwoot's webhooks are not well" in problem for problem in state["problems"])
     return state["chatwoot_webhooks"] | {"is_problem": is_problem}
 
 
