@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +76,10 @@ def kill_postgresql(scene: Scene) -> Iterator[None]:
     pid = int(pid_file.read_text().splitlines()[0])
     command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
     children = [int(child) for child in list_children(pid)]
-    for process in (pid, *children):
-        os.kill(process, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    for child in children:
+        with suppress(ProcessLookupError):  # a process of its own for a moment, which has ended
+            os.kill(child, signal.SIGKILL)
     yield
     until(lambda: not any(is_alive(child) for child in children), PATIENCE)
     # The lock files name a dead process that has no parent to wait for it, so it looks alive.
