@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,15 @@ class Session(Protocol):
         """Click as a person does: only then may a frame of another site take the focus."""
 
 
+def succeeds(call: Callable[..., Any], name: str, **fields: Any) -> bool:
+    """Tell whether the browser did it: a card that is drawn anew cannot be clicked for a frame."""
+    try:
+        call(name, **fields)
+    except RuntimeError:
+        return False
+    return True
+
+
 @dataclass
 class Firefox:
     """Marionette's client. Every message is `<length>:<JSON>`; ours are `[0, id, name, fields]`."""
@@ -88,7 +97,7 @@ class Firefox:
         self.call("WebDriver:SwitchToFrame", element=self.find(selector) if selector else None)
 
     def click(self, selector: str) -> None:
-        self.call("WebDriver:ElementClick", id=self.find(selector))
+        wait_until(lambda: succeeds(self.call, "WebDriver:ElementClick", id=self.find(selector)))
 
     def run(self, script: str) -> Any:
         return self.call("WebDriver:ExecuteScript", script=f"return {script}", args=[])
@@ -117,7 +126,7 @@ class WebKit:
         self.call("frame", id=self.find(selector) if selector else None)
 
     def click(self, selector: str) -> None:
-        self.call(f"element/{self.find(selector)[ELEMENT]}/click")
+        wait_until(lambda: succeeds(self.call, f"element/{self.find(selector)[ELEMENT]}/click"))
 
     def run(self, script: str) -> Any:
         return self.call("execute/sync", script=f"return {script}", args=[])
