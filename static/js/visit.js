@@ -2,7 +2,7 @@
 
 import { askUntilAnswered } from "./bridge.js";
 import { replacePanel } from "./failures.js";
-import { isReady, meta, on, panel } from "./page.js";
+import { find, isReady, meta, on, panel } from "./page.js";
 
 const STALE = 20 * 60 * 1000; // well before the end of a seal's half hour
 const UNSETTLED = ["waiting", "failed"];
@@ -13,14 +13,31 @@ export let fields = {}; // all fields that this question sent
 let openedAt = 0;
 let question = null; // the question under way: true at first, then htmx's context of its request
 let retry = null;
+let waiting = null; // a newer context of the shown visit, which waits for the end of a dialog
 
-// Chatwoot's message opens a panel, unless that panel is shown or awaited already.
+// Chatwoot's message opens a panel, unless that panel is shown or awaited already. While the agent verifies this very
+// contact, a change in what Chatwoot knows of it waits: the panel is masked meanwhile, and the server judges the
+// answer by its own reading of the contact.
 export function show(context) {
+  waiting = null;
   const same = visit && Object.keys(context).every((name) => context[name] === visit[name]);
   const settled = question || !UNSETTLED.includes(panel().dataset.panel);
   if (same && settled && !isStale()) return;
-  open(context, same && isReady());
+  if (isBeingVerified(context)) waiting = context;
+  else open(context, same && isReady());
 }
+
+function isBeingVerified({ conversation, contact }) {
+  return find(".verify[open]") && conversation === visit.conversation && contact === visit.contact;
+}
+
+function showWaiting() {
+  if (waiting && !find(".verify[open]")) show(waiting);
+}
+
+// The end of a dialog: it was closed, or the answer in it was taken and the panel is drawn anew.
+on("close", showWaiting, true);
+on("htmx:after:swap", showWaiting);
 
 // A panel of the same customer is morphed in place. The panel of another conversation is removed,
 // so that late answers for it have no target. A panel that still loads is removed too: htmx would

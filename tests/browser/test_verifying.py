@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from panel.data.verification_tries import MOST_TRIES
-from tests.browser.conftest import Demo, OpenWindow, Panel
+from tests.browser.bridge import say
+from tests.browser.conftest import Demo, OpenWindow, Panel, Seen
 from tests.browser.test_barriers import find_barriers
 
 # The focus is in the dialog, or has left the page for the browser's own buttons.
@@ -60,6 +61,24 @@ def test_a_panel_in_a_second_tab_shows_nothing_more_once_it_was_undone(
     expect(second.root).to_have_attribute("data-trust", "unproven", timeout=15_000)
     second.settle()
     assert second.find("[data-masked]").count() > 8
+
+
+def test_what_an_agent_types_survives_a_change_of_the_contact_which_shows_afterwards(
+    panel: Panel, demo: Demo, seen: Seen
+) -> None:
+    open_dialog(panel)
+    panel.find("#answer").fill("ZZZZ-99")
+    seen.forget()
+    changed = demo.context("healthy")
+    changed["data"]["contact"] = dict(changed["data"]["contact"], email="bruno@novo.example")
+    say(panel, changed)
+    say(panel, {"event": "heard"})  # messages arrive in order
+    panel.frame.evaluate("new Promise((done) => setTimeout(done))")
+    expect(panel.find("#answer")).to_have_value("ZZZZ-99")
+    assert seen.sent("/contact") == []
+    with panel.page.expect_response("**/contact"):
+        panel.find("dialog.verify [data-action=close]").click()
+    panel.settle()
 
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
