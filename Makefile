@@ -11,11 +11,11 @@ demo: .venv/.installed
 # The tests start hundreds of processes, each of which would compile our modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Four processes, a file at a time, since much of a test is waiting; in a single process, for a debugger: make test ARGS="-n 0
+# Five processes, a file at a time, since much of a test is waiting; in a single process, for a debugger: make test ARGS="-n 0
 # tests/test_x.py"
 test: .venv/.installed
 	tests/machine.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/wordpress $(ARGS)
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --ignore tests/wordpress $(ARGS)
 
 # The must-use plugin on a real WordPress; prints the fired and the arrived events, and the times
 SHOW := -o log_cli=true -o log_cli_level=INFO -o log_cli_format="%(message)s"

@@ -3,7 +3,6 @@ change."""
 
 import json
 import random
-import shutil
 import statistics
 import time
 from collections.abc import Iterator
@@ -32,8 +31,8 @@ from panel.demo.world import Call, Json
 from panel.demo.worlds import SECRET, demo_worlds, serve
 from panel.settings import from_env
 from tests import postgres
+from tests.browser.chromium import find_chromium
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PEOPLE = 19  # and the company's own contact
 HOOKS = 1000
 COLLEAGUES = 59  # and the company's own contact
@@ -220,9 +219,10 @@ def _await_done(environ: dict[str, str], number: int) -> None:
 def in_a_browser(stage: Stage, shape: str) -> list[Samples]:
     """Measure from the sender's request to the changed row on the screen, at random moments of the
     clock."""
-    program = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    if program is None:
-        raise Absent("no Chromium here")
+    try:
+        program = find_chromium()
+    except LookupError as error:
+        raise Absent(str(error)) from None
     seconds = []
     with (
         _shop_window(stage, shape) as window,

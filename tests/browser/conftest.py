@@ -4,8 +4,6 @@ Playwright's sync API keeps an event loop running in this thread from the first 
 `asyncio.run` does not work beside it.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from panel.demo.serve import House
 from panel.demo.worlds import SECRET, serve
+from tests.browser.chromium import PLAIN, find_chromium
 from tests.browser.demo import FRAME, SECTIONS, Demo, MakeDemo, Panel, foreign
 from tests.browser.windows import OpenWindow, Seen, Window
 from tests.conftest import with_tables
@@ -35,28 +34,7 @@ __all__ = [
 
 
 HERE = Path(__file__).parent
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# The address bar's own pages, two in each fresh profile, in a renderer that costs as much as ours.
-# The switch replaces Playwright's own of this name, whose features (1.65) are repeated behind them.
-PLAIN = "--disable-features=" + ",".join(
-    (
-        *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
-        *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
-        *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding"),
-        *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect"),
-        *("OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
-    )
-)
 PATIENCE_MS = 15_000  # how long an expectation may take on a busy machine
-
-
-def find_chromium() -> str:
-    """The browser that `tests/machine.sh` found or installed; the first of `NAMES` on the PATH."""
-    wish = os.environ.get("CHROMIUM")
-    chromium = wish or next((path for path in map(shutil.which, NAMES) if path), None)
-    if not chromium:
-        pytest.fail(f"no Chromium: none of {', '.join(NAMES)} is on the PATH (tests/machine.sh)")
-    return chromium
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from panel.auth.tokens import SHARED_SECRET
 from panel.demo.serve import House
 from panel.demo.worlds import SECRET, serve
-from tests.browser.conftest import PATIENCE_MS, PLAIN, Demo, Panel, find_chromium
+from tests.browser.chromium import PLAIN, find_chromium
+from tests.browser.conftest import PATIENCE_MS, Demo, Panel
 from tests.browser.states import CALM, STATES, State
 from tests.conftest import wait_until, with_tables
 

@@ -7,7 +7,8 @@ from panel.demo.scenarios import SCENARIOS
 from panel.demo.serve import MOUNT
 from panel.demo.worlds import AGENT_TOKEN
 from tests.browser.bridge import say_in_app
-from tests.browser.conftest import Demo, MakeDemo, OpenWindow, Panel, Seen, Window, find_chromium
+from tests.browser.chromium import find_chromium
+from tests.browser.conftest import Demo, MakeDemo, OpenWindow, Panel, Seen, Window
 from tests.browser.signing import expect_code, expect_customer
 from tests.conftest import wait_until
 
@@ -68,7 +69,7 @@ def test_a_browser_without_third_party_cookies_keeps_the_session(
     """`Partitioned`: the cookie is kept for the panel inside this Chatwoot, and nowhere else."""
     demo = demo_with("access-token")
     strict = browser.browser_type.launch(
-        executable_path=find_chromium(), args=["--test-third-party-cookie-phaseout"]
+        executable_path=find_chromium(is_whole=True), args=["--test-third-party-cookie-phaseout"]
     )
     try:
         page = strict.new_page()
