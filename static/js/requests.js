@@ -45,7 +45,8 @@ on("htmx:before:response", (event) => {
   const { status, headers } = ctx.response;
   if (status === 204) return;
   const isOurs = headers.get("X-Panel") === "1";
-  const isAwaited = !ctx.sentFor || ownerOf(ctx.sourceElement) === ctx.sentFor;
+  // The target, as the form that asked may have left the page: a newer search replaces its results.
+  const isAwaited = !ctx.sentFor || ownerOf(ctx.target || ctx.sourceElement) === ctx.sentFor;
   if (isOurs && isAwaited && status !== 401) return accept(headers);
   event.preventDefault();
   if (status === 401) proveAgain(ctx.sourceElement);

@@ -1,6 +1,6 @@
 """A customer who was searched for, shown, uncovered: in a real browser."""
 
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from panel.demo.chatwoot import Failure
 from panel.demo.world import Call
@@ -25,6 +25,21 @@ def test_the_wrong_customer_is_changed_in_place_by_typing(panel: Panel, demo: De
     expect(panel.find("#query")).to_be_hidden()
     assert written(demo, 101) is None
     assert demo.chat.contacts[301]["custom_attributes"][ID_ATTRIBUTE] == "42", "as it was"
+
+
+def test_a_pick_is_shown_although_a_newer_search_replaced_its_results(
+    panel: Panel, demo: Demo
+) -> None:
+    learn(demo, 71, 74)
+    held = list[Route]()
+    panel.page.route("**/links", lambda route: held.append(route))
+    panel.find("#change > summary").click()
+    panel.page.keyboard.insert_text("tecnica NAT")
+    panel.find("[data-result='74'] [data-scope=conversation]").click()
+    panel.find("#query").fill("no such company")
+    expect(panel.find("[data-nothing]")).to_be_visible()
+    held[0].continue_()
+    expect(panel.root).to_have_attribute("data-organization", "74")
 
 
 def test_who_writes_from_a_known_mailbox_is_matched_and_the_panel_says_by_what(
