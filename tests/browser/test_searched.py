@@ -32,7 +32,11 @@ def test_a_pick_is_shown_although_a_newer_search_replaced_its_results(
 ) -> None:
     learn(demo, 71, 74)
     held = list[Route]()
-    panel.page.route("**/links", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:  # Playwright cannot take the list's own method
+        held.append(route)
+
+    panel.page.route("**/links", hold)
     panel.find("#change > summary").click()
     panel.page.keyboard.insert_text("tecnica NAT")
     panel.find("[data-result='74'] [data-scope=conversation]").click()
