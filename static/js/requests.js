@@ -13,6 +13,8 @@ const isKeyless = !key && performance.getEntriesByType("navigation")[0]?.type ==
 
 let proofs = 0; // consecutive new proofs that did not help
 
+// Not the element that asked, which may have left the page: a newer search replaces its results.
+const targetOf = ({ target, sourceElement }) => target || sourceElement;
 const toContact = (request) => request.action.endsWith("/contact");
 
 on("htmx:config:request", ({ detail: { ctx } }) => {
@@ -28,7 +30,7 @@ on("htmx:config:request", ({ detail: { ctx } }) => {
   if (toContact(request) && visit && !body.get("agent_email")) body.set("agent_email", visit.agent_email);
   if (toContact(request) && isKeyless) body.set("keyless", 1);
   if (sourceElement.id === "attention") body.set("failed", describeFailures());
-  ctx.sentFor = ownerOf(sourceElement);
+  ctx.sentFor = ownerOf(targetOf(ctx));
 });
 
 // Names the sections that are shown as failed. The cache forgets a failure while the screen still shows it, and the
@@ -45,8 +47,7 @@ on("htmx:before:response", (event) => {
   const { status, headers } = ctx.response;
   if (status === 204) return;
   const isOurs = headers.get("X-Panel") === "1";
-  // The target, as the form that asked may have left the page: a newer search replaces its results.
-  const isAwaited = !ctx.sentFor || ownerOf(ctx.target || ctx.sourceElement) === ctx.sentFor;
+  const isAwaited = !ctx.sentFor || ownerOf(targetOf(ctx)) === ctx.sentFor;
   if (isOurs && isAwaited && status !== 401) return accept(headers);
   event.preventDefault();
   if (status === 401) proveAgain(ctx.sourceElement);

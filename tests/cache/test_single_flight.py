@@ -85,6 +85,22 @@ def test_a_failure_is_shared_by_those_who_waited_in_another_process(url: str) ->
     assert office.reads == 1
 
 
+@pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
+def test_a_new_answer_is_shared_by_those_who_waited_in_another_process(url: str) -> None:
+    office = Office()
+    processes = cycle([build_cache(url, Flask("one")), build_cache(url, Flask("two"))])
+
+    def slow(by: object) -> Any:
+        time.sleep(0.4)
+        return office(by)
+
+    def read() -> Rows | None:
+        return next(processes).read(ORDERS, CacheControl.NO_CACHE, slow).value
+
+    assert together(6, read) == [[1]] * 6
+    assert office.reads == 1
+
+
 # -- a store that is down --------------------------------------------------------------------------
 
 

@@ -74,10 +74,11 @@ def secrets(panel: Panel, organization: int = 42) -> list[str]:
     return [cnpj, re.sub(r"\D", "", cnpj), *keys, *(key[-4:] for key in keys), *amounts, *texts]
 
 
-# Random or counted by the clock: the four digits at the end of a key may stand there by chance.
+# Random or counted by the clock: the four digits at the end of a key, or an amount, may stand there
+# by chance.
 BY_CHANCE = re.compile(
     r' (?:data-seal|data-version|data-read-at|datetime)="[^"]*"'
-    r'| id="follow-[^"]*"|<samp>.*?</samp>',
+    r'| id="follow-[^"]*"| name="at" value="[^"]*"|<samp>.*?</samp>',
     re.DOTALL,
 )
 

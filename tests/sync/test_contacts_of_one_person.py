@@ -123,6 +123,14 @@ def test_a_contact_that_shows_their_phone_no_more_is_theirs_no_more(bench: Bench
     assert_told(bench, mail)
 
 
+def test_a_new_contact_is_written_without_a_read(bench: Bench) -> None:
+    collaborator(bench, 1, "ana")
+    bench.run()
+    number = bench.contact(email="ana@acme.example")["id"]
+    calls = [call for call in bench.chat.calls if call.path.endswith(f"contacts/{number}")]
+    assert [call.method for call in calls] == ["PUT"]
+
+
 def test_a_further_contact_becomes_the_first_when_that_is_deleted(bench: Bench) -> None:
     collaborator(bench, 1, "ana", phone="+55 61 98888-7777")
     mail, other = by_mail(bench), by_whatsapp(bench)

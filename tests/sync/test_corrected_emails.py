@@ -62,7 +62,9 @@ def test_an_email_that_somebody_else_owns_is_reported_and_both_contacts_are_told
     number = corrected(bench)
     other = bench.chat.add_contact(name="Ana", email=NEW)
     talk(bench, other)
+    bench.chat.forget()
     bench.run()
+    assert not [call for call in bench.chat.calls if (call.body or {}).get("email") == NEW]
     assert_stays(bench, number, FORMER)
     assert_told(bench, other["id"])
     assert [person.contact for person in bench.directory.list_unsettled(42)] == [number]

@@ -174,6 +174,18 @@ def test_the_slow_lanes_leave_the_reserve_and_use_the_rest() -> None:
     assert clock.now == at
 
 
+def test_a_slow_lane_makes_up_for_the_share_that_it_did_not_use() -> None:
+    clock = Minutes()
+    limit, quarter = RateLimit(300, clock, clock.sleep), 60 / (300 / 4)
+    spend(limit, Turn(Lane.URGENT, clock.now), 60)  # what may be made at once
+    clock.advance(4 * quarter)
+    at = clock.now
+    spend(limit, Turn(Lane.BACKFILL, clock.now), 5)
+    assert clock.now == at
+    spend(limit, Turn(Lane.BACKFILL, clock.now), 1)
+    assert clock.now == pytest.approx(at + quarter)
+
+
 @pytest.mark.parametrize("lane", [Lane.BACKFILL, Lane.RECONCILE])
 def test_the_slow_lanes_have_a_quarter_beside_a_flood_of_hooks(lane: Lane) -> None:
     """The test runs in real time, at a budget that needs only seconds."""

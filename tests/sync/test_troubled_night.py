@@ -15,7 +15,7 @@ import pytest
 
 from panel.data.nights import CLOSING, CONTACTS, OFFICE, NightRow, Nights
 from panel.demo.chatwoot import Failure
-from panel.sync.night import MOST_RESTS
+from panel.sync.night import MOST_RESTS, RESTS
 from panel.sync.reconcile import DELETED, RECONCILE
 from tests.sync.nights import PEOPLE, bring, last, longest_unread, pages, promote, sockets, wing
 from tests.sync.until import until
@@ -106,10 +106,12 @@ class Restless(threading.Event):
 
     def __init__(self, rests: int) -> None:
         super().__init__()
-        self.rests_left = rests
+        self.rests_left, self.taken = rests, list[float]()
 
     def wait(self, timeout: float | None = None) -> bool:
-        self.rests_left -= bool(timeout)
+        if timeout:
+            self.taken.append(timeout)
+            self.rests_left -= 1
         if self.rests_left <= 0:
             self.set()
         return self.is_set()
@@ -120,10 +122,13 @@ def test_a_chatwoot_that_stays_away_costs_the_contacts_of_the_night_alone(wing: 
     bring(wing, 1)
     wing.chat.down = True
     wing.passes.begin_night()
-    wing.passes.keep_nights(Restless(MOST_RESTS - 1))
+    restless = Restless(MOST_RESTS - 1)
+    wing.passes.keep_nights(restless)
+    rests = restless.taken[: MOST_RESTS - 1]  # behind them it waits for the next night
+    assert rests == [*RESTS, *[RESTS[-1]] * (len(rests) - len(RESTS))]
     assert (last(wing).phase, last(wing).skipped) == (CONTACTS, 0)
     wing.passes.keep_nights(Restless(2))
-    assert (last(wing).phase, last(wing).skipped) == (CLOSING, 1)
+    assert (last(wing).phase, last(wing).place, last(wing).skipped) == (CLOSING, 0, 1)
 
 
 @on_sqlite
