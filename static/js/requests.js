@@ -75,11 +75,13 @@ function reportLoss({ request, sourceElement }, code, id) {
   else if (!isLive(sourceElement)) addNotice(sourceElement, code, id);
 }
 
-// The seal is no longer valid. The panel is opened anew with a fresh one, after longer and longer
-// pauses if that does not help. Chatwoot is asked too, for the contact may have been merged.
+// The seal is no longer valid. The panel is opened anew with a fresh one, once for all requests that were
+// refused meanwhile, and after longer and longer pauses if that does not help. Chatwoot is asked too, for the
+// contact may have been merged.
 function proveAgain(element) {
   if (element.closest("form")) announceWord("again");
-  ask();
-  openAgainIn(proofs ? Math.min(60, 2 ** proofs) * 1000 : 100);
+  const isFirst = openAgainIn(proofs ? Math.min(60, 2 ** proofs) * 1000 : 100);
+  if (!isFirst) return;
   proofs += 1;
+  ask();
 }

@@ -46,6 +46,7 @@ function open(context, morphs, more) {
   fields = { ...context, ...more, organization: (morphs && panel().dataset.organization) || 0 };
   if (!morphs && visit && (question || context.conversation !== visit.conversation)) clear();
   clearTimeout(retry);
+  retry = null;
   visit = context;
   openedAt = Date.now();
   question = true;
@@ -66,10 +67,14 @@ export function openAgain() {
   else askUntilAnswered();
 }
 
-// Opens the panel after a pause, unless it is opened before.
+// Opens the panel after a pause, unless it is opened before. Returns whether nobody had asked for it already.
 export function openAgainIn(milliseconds) {
-  clearTimeout(retry);
-  retry = setTimeout(openAgain, milliseconds);
+  if (retry) return false;
+  retry = setTimeout(() => {
+    retry = null;
+    openAgain();
+  }, milliseconds);
+  return true;
 }
 
 const isStale = () => Date.now() - openedAt > STALE;

@@ -177,6 +177,22 @@ def test_a_seal_that_no_longer_holds_is_renewed_in_place(
     assert answer.value.status == 200
 
 
+def test_four_sections_that_are_refused_at_once_are_one_renewal_without_a_long_pause(
+    panel: Panel, demo: Demo, seen: Seen
+) -> None:
+    panel.root.evaluate("(panel) => { panel.dataset.seal = 'outdated'; }")
+    with (
+        asked(seen, demo, panel) as requests,
+        panel.page.expect_response("**/contact", timeout=7_000),
+    ):
+        panel.frame.evaluate(
+            "document.querySelectorAll('[data-section] [data-action=refresh]')"
+            ".forEach((button) => button.click())"
+        )
+    assert requests.count("POST /contact") == 1
+    panel.expect_state("fresh")
+
+
 def test_a_panel_that_is_shown_after_a_long_while_proves_itself_anew(
     demo: Demo, page: Page, seen: Seen
 ) -> None:
