@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from dbos import EnqueueOptions
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from panel.data import inbox
 from panel.data.inbox import InboxRow
@@ -210,3 +210,30 @@ def test_an_organization_has_one_writer_at_a_time(build: BuildEngine) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(write, "ab"))
     assert order in (["a in", "a out", "b in", "b out"], ["b in", "b out", "a in", "a out"])
+
+
+def test_a_pass_whose_end_could_not_be_noted_is_noted_later_and_not_run_twice(
+    build: BuildEngine,
+) -> None:
+    engine, brought, failed = build(), list[int](), threading.Event()
+
+    def rename(table: str, name: str) -> None:
+        with engine.database.begin() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
+
+    def bring(organization: int) -> None:
+        brought.append(organization)
+        rename("passes", "lost_passes")
+        thread = threading.get_ident()  # others meet the same error: only this thread notes the end
+        event.listen(
+            engine.database,
+            "handle_error",
+            lambda _: failed.set() if threading.get_ident() == thread else None,
+        )
+
+    engine.intake.accept(hook("h", 7))
+    engine.worker.start(bring)
+    assert failed.wait(20)
+    rename("lost_passes", "passes")
+    until(lambda: engine.intake.stats().done == 1)
+    assert brought == [7]
