@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from panel.cache.entries import Reading
 from panel.cache.policy import CacheControl
 from panel.errors import PanelError, Unreadable, Unwell
 from tests.cache.kept import ORDERS, Office, Rows, memory, url
@@ -69,35 +68,32 @@ def test_a_failure_is_shared_by_those_who_waited(url: str, error: PanelError) ->
     assert office.reads == 1
 
 
+class Colleagues:
+    """Readers of two processes, all of whom have asked before the answer comes."""
+
+    def __init__(self, url: str, office: Office) -> None:
+        self.office, self.asked = office, list[int]()
+        self.processes = cycle([build_cache(url, Flask("one")), build_cache(url, Flask("two"))])
+
+    def answer(self, by: object) -> Any:
+        wait_until(lambda: len(self.asked) == 6)
+        time.sleep(0.2)
+        return self.office(by)
+
+    def read(self) -> Rows | None:
+        self.asked.append(1)
+        return next(self.processes).read(ORDERS, CacheControl.NO_CACHE, self.answer).value
+
+
 @pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
-def test_a_failure_is_shared_by_those_who_waited_in_another_process(url: str) -> None:
-    office = Office(Unwell("http_500"))
-    processes = cycle([build_cache(url, Flask("one")), build_cache(url, Flask("two"))])
-
-    def slow(by: object) -> Any:
-        time.sleep(0.4)
-        return office(by)
-
-    def read() -> Reading[Rows]:
-        return next(processes).read(ORDERS, CacheControl.NO_CACHE, slow)
-
-    assert together(6, read) == ["http_500"] * 6
-    assert office.reads == 1
-
-
-@pytest.mark.parametrize("url", ["file", "redis"], indirect=True)
-def test_a_new_answer_is_shared_by_those_who_waited_in_another_process(url: str) -> None:
-    office = Office()
-    processes = cycle([build_cache(url, Flask("one")), build_cache(url, Flask("two"))])
-
-    def slow(by: object) -> Any:
-        time.sleep(0.4)
-        return office(by)
-
-    def read() -> Rows | None:
-        return next(processes).read(ORDERS, CacheControl.NO_CACHE, slow).value
-
-    assert together(6, read) == [[1]] * 6
+@pytest.mark.parametrize(
+    ("answer", "result"), [([1], [1]), (Unwell("http_500"), "http_500")], ids=["rows", "failure"]
+)
+def test_who_waited_in_another_process_shares_the_answer_or_the_failure(
+    url: str, answer: object, result: object
+) -> None:
+    office = Office(answer)
+    assert together(6, Colleagues(url, office).read) == [result] * 6
     assert office.reads == 1
 
 
