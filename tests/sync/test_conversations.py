@@ -1,13 +1,16 @@
 """Every conversation of a contact that we know gets its organization's name, and keeps it."""
 
+import threading
+
 import pytest
 
 from panel.data.links import CONVERSATION, MATCHED, PICKED, REFUSED, Link
 from panel.demo.events import add_spoken, tell_message_created
+from panel.demo.world import Call
 from panel.services import get
 from panel.sync.intake import Intake
 from tests.sync.executor import hook
-from tests.sync.listening import ACME, Listening
+from tests.sync.listening import ACME, Listening, is_work
 from tests.sync.naming import ANA, BIA, OTHERS, listening
 from tests.sync.until import until
 
@@ -101,11 +104,21 @@ def test_a_conversation_that_names_a_former_organization_is_cleared_when_it_is_o
 
 
 def test_many_events_about_one_conversation_are_one_task(listening: Listening) -> None:
+    chat, has_begun, go_on = listening.panel.chat, threading.Event(), threading.Event()
+
+    def hold(call: Call) -> None:
+        if is_work(call):
+            has_begun.set()
+            assert go_on.wait(20)
+
+    chat.failures = hold
     talk = listening.begin(BIA, 900)
-    chat = listening.panel.chat
+    assert has_begun.wait(20)
     for number in range(30):
         with chat.lock:
             tell_message_created(chat, talk, add_spoken(chat, talk, f"Hello {number}"))
+    chat.outbox.settle()
+    go_on.set()
     listening.settle()
     assert listening.attributes(900) == ACME
     assert len(listening.calls()) == 2
