@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.companies import Maker, load, small
 from panel.demo.scenarios import SCENARIOS, WEB
-from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, demo_worlds, serve
+from panel.demo.worlds import ADMIN_TOKEN, AGENT, SECRET, demo_worlds, find_today, serve
 from panel.web.sections import SECTIONS
 
 FILES, REDIS = "files", "redis"
@@ -188,7 +187,7 @@ class Stage:
         self.folder = folder
         self.quick = quick
         self._stack = ExitStack()
-        self.office, self.chat = demo_worlds(datetime.now(UTC).date())
+        self.office, self.chat = demo_worlds(find_today())
         office, chat = serve(self.office.app), serve(self.chat.app)
         self._stack.callback(office.stop)
         self._stack.callback(chat.stop)
@@ -274,7 +273,7 @@ def environment(office_url: str, chat_url: str, folder: Path, cache: str) -> dic
 
 def add(office: BackOffice, chat: Chatwoot, number: int) -> Visit:
     """Add an organization with a few rows, and a conversation of a visitor who claims it."""
-    today = datetime.now(UTC).date()
+    today = find_today()
     load(office, small(Maker(today, number), f"Empresa {number} Ltda", f"empresa{number}.example"))
     contact: dict[str, Any] = chat.add_contact(
         number,

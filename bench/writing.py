@@ -28,7 +28,7 @@ from panel.demo.events import add_spoken, tell_conversation_created, tell_messag
 from panel.demo.page import Page as ChatwootPage
 from panel.demo.scenarios import WEB
 from panel.demo.world import Call, Json
-from panel.demo.worlds import SECRET, demo_worlds, serve
+from panel.demo.worlds import SECRET, demo_worlds, find_today, serve
 from panel.settings import from_env
 from tests import postgres
 from tests.browser.chromium import find_chromium
@@ -112,7 +112,7 @@ def melting(stage: Stage, shape: str) -> list[Samples]:
     """Send a thousand hooks of an organization that Chatwoot does not know yet, while a worker
     works."""
     (visit,) = stage.newcomers(1)
-    maker = Maker(datetime.now(UTC).date(), visit.organization)
+    maker = Maker(find_today(), visit.organization)
     for at in range(3, PEOPLE + 1):
         email = f"pessoa{at}@empresa{visit.organization}.example"
         stage.office.put("collaborators", visit.organization, maker.collaborator(at, email))
@@ -136,7 +136,7 @@ def new_conversations(stage: Stage, shape: str) -> list[Samples]:
     """Let a person of a company of sixty begin conversations: Chatwoot sends webhooks, and a worker
     works."""
     (visit,) = stage.newcomers(1)
-    maker = Maker(datetime.now(UTC).date(), visit.organization)
+    maker = Maker(find_today(), visit.organization)
     for at in range(3, COLLEAGUES + 1):
         email = f"colega{at}@empresa{visit.organization}.example"
         stage.office.put("collaborators", visit.organization, maker.collaborator(at, email))
@@ -257,7 +257,7 @@ class ShopWindow:
 
 @contextmanager
 def _shop_window(stage: Stage, shape: str) -> Iterator[ShopWindow]:
-    office, chat = demo_worlds(datetime.now(UTC).date())
+    office, chat = demo_worlds(find_today())
     chat.page = ChatwootPage(chat, office)
     servers = serve(office.app), serve(chat.app)
     # For the browser these are two sites, as in life: localhost frames 127.0.0.1.

@@ -4,19 +4,18 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from panel.data.directory import Person
 from panel.demo.backoffice import BackOffice
 from panel.demo.chatwoot import Chatwoot
 from panel.demo.scenarios import WHATSAPP, Scenario
-from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, demo_worlds, serve
+from panel.demo.worlds import ADMIN_TOKEN, SECRET, Server, demo_worlds, find_today, serve
 from panel.services import Services
 from panel.settings import Settings, from_env
 
 API = "/wp-json/middag-account/v1"
-TODAY = datetime.now(UTC).date()
+TODAY = find_today()
 
 
 def environment(office_url: str, chat_url: str, folder: Path, **changes: str) -> dict[str, str]:

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -34,7 +33,15 @@ from panel.demo.faults import page
 from panel.demo.hooks import Plugin
 from panel.demo.page import Page
 from panel.demo.world import answer
-from panel.demo.worlds import ADMIN_TOKEN, AGENT_TOKEN, Server, add_regulars, demo_worlds, serve
+from panel.demo.worlds import (
+    ADMIN_TOKEN,
+    AGENT_TOKEN,
+    Server,
+    add_regulars,
+    demo_worlds,
+    find_today,
+    serve,
+)
 from panel.services import get
 from panel.settings import Settings, from_env
 from panel.sync.intake import Intake
@@ -53,7 +60,7 @@ class House:
     def __init__(self, secret: str, proof: str = SHARED_SECRET) -> None:
         self.secret = secret
         self.proof = proof
-        self.office, self.chat = demo_worlds(datetime.now(UTC).date(), secret)
+        self.office, self.chat = demo_worlds(find_today(), secret)
         self.page = Page(self.chat, self.office)
         self.chat.page = self.page
         # The panel comes last, because its settings hold the port.
@@ -96,7 +103,7 @@ class House:
 
         Most customers are in line then, and the first of the list is one of them.
         """
-        add_regulars(self.chat, datetime.now(UTC).date())
+        add_regulars(self.chat, find_today())
         import_string("panel.application:start_work")(self.panel)
         self.chat.outbox.sending = True
         intake = get(Intake, self.panel)  # type: ignore[arg-type]

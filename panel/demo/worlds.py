@@ -6,6 +6,7 @@ import socket
 import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -84,6 +85,11 @@ class Server:
 def serve(app: WSGIApplication, host: str = "127.0.0.1", port: int = 0) -> Server:
     """Serve an app; port 0 is any free one. OSError when the port is taken."""
     return Server(app, host, port)
+
+
+def find_today() -> date:
+    """Return today's date in the zone of the demo's panel, in which it counts days."""
+    return datetime.now(ZoneInfo("America/Sao_Paulo")).date()
 
 
 def demo_worlds(

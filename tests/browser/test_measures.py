@@ -1,12 +1,11 @@
 """The first screen in figures: where things stand, how long the page is, and what jumps."""
 
-from datetime import UTC, datetime
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from panel.demo.companies import Maker, calm, load
 from panel.demo.scenarios import SCENARIOS
+from panel.demo.worlds import find_today
 from tests.browser.conftest import Demo, OpenWindow, Panel
 
 LICENSES_ABOVE = 260
@@ -30,7 +29,7 @@ NEVER_SETTLES = {"hanging"}  # its sections wait for eight seconds, which the ot
 def healthy(demo: Demo, page: Page, width: int, height: int) -> Panel:
     """A customer of whom nothing is due, verified, in a frame of this size."""
     row = SCENARIOS["proven"]
-    maker = Maker(datetime.now(UTC).date(), row.organizations[0])
+    maker = Maker(find_today(), row.organizations[0])
     load(demo.office, calm(maker, "Segura Cursos Ltda", "segura.example"))
     demo.prove("proven")
     return sized(demo, page, "proven", width, height)
