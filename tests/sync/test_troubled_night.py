@@ -132,7 +132,7 @@ def test_a_chatwoot_that_stays_away_costs_the_contacts_of_the_night_alone(wing: 
     assert (last(wing).phase, last(wing).skipped) == (CONTACTS, 0)
     restless = Restless(2, lambda: (last(wing).phase, last(wing).place))
     wing.passes.keep_nights(restless)
-    assert (CLOSING, 0) in restless.seen
+    assert next(row for row in restless.seen if row != (CONTACTS, 0)) == (OFFICE, 0)
     assert (last(wing).phase, last(wing).skipped) == (CLOSING, 1)
 
 
