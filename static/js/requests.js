@@ -13,7 +13,8 @@ const isKeyless = !key && performance.getEntriesByType("navigation")[0]?.type ==
 
 let proofs = 0; // consecutive new proofs that did not help
 
-// Not the element that asked, which may have left the page: a newer search replaces its results.
+// The element that the answer replaces. The element that asked may have left the page meanwhile: a newer search
+// replaces the results with their buttons.
 const targetOf = ({ target, sourceElement }) => target || sourceElement;
 const toContact = (request) => request.action.endsWith("/contact");
 

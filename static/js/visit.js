@@ -16,8 +16,8 @@ let retry = null;
 let waiting = null; // a newer context of the shown visit, which waits for the end of a dialog
 
 // Chatwoot's message opens a panel, unless that panel is shown or awaited already. While the agent verifies this very
-// contact, a change in what Chatwoot knows of it waits: the panel is masked meanwhile, and the server judges the
-// answer by its own reading of the contact.
+// contact, a change in what Chatwoot knows of it waits: such a panel shows nobody as proven, and the server judges
+// the agent's answer by its own reading of the contact.
 export function show(context) {
   waiting = null;
   const same = visit && Object.keys(context).every((name) => context[name] === visit[name]);
@@ -67,7 +67,7 @@ export function openAgain() {
   else askUntilAnswered();
 }
 
-// Opens the panel after a pause, unless it is opened before. Returns whether nobody had asked for it already.
+// Opens the panel after a pause, unless it is opened before. Returns false where such a pause runs already.
 export function openAgainIn(milliseconds) {
   if (retry) return false;
   retry = setTimeout(() => {

@@ -38,6 +38,7 @@ def test_a_pick_is_shown_although_a_newer_search_replaced_its_results(
 
     panel.page.route("**/links", hold)
     panel.find("#change > summary").click()
+    expect(panel.find("#query")).to_be_focused()
     panel.page.keyboard.insert_text("tecnica NAT")
     panel.find("[data-result='74'] [data-scope=conversation]").click()
     panel.find("#query").fill("no such company")

@@ -68,7 +68,7 @@ def test_a_failure_is_shared_by_those_who_waited(url: str, error: PanelError) ->
     assert office.reads == 1
 
 
-class Colleagues:
+class Readers:
     """Readers of two processes, all of whom have asked before the answer comes."""
 
     def __init__(self, url: str, office: Office) -> None:
@@ -77,7 +77,7 @@ class Colleagues:
 
     def answer(self, by: object) -> Any:
         wait_until(lambda: len(self.asked) == 6)
-        time.sleep(0.2)
+        time.sleep(0.4)  # a slow back office, for which they wait
         return self.office(by)
 
     def read(self) -> Rows | None:
@@ -93,7 +93,7 @@ def test_who_waited_in_another_process_shares_the_answer_or_the_failure(
     url: str, answer: object, result: object
 ) -> None:
     office = Office(answer)
-    assert together(6, Colleagues(url, office).read) == [result] * 6
+    assert together(6, Readers(url, office).read) == [result] * 6
     assert office.reads == 1
 
 
